@@ -1,0 +1,108 @@
+"""The settings as everything else sees them: complete, checked, and never changed in place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from config.addresses import host_of
+from config.secret import Secret
+
+STRATEGIES = ("first", "round_robin", "random", "weighted_random")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One entry of `models`, with what the environment adds to it already put in.
+
+    Headers, body and options are left out of the repr because a user may have put a credential there.
+    """
+
+    name: str
+    """What clients ask for: a name, or a glob as `fnmatch.fnmatchcase` reads it."""
+
+    provider: str
+
+    model: str
+    """Upstream's id; empty where the name that the client asked for is passed on (a glob without `model`)."""
+
+    ensure_tool_call: bool = False
+    weight: float = 1
+    strategy: str | None = None
+
+    profile: str | None = None
+    """The head of the path under which the entry is reachable; None = everywhere."""
+
+    family: str | None = None
+    """None = decided by the model's id."""
+
+    vendor: str | None = None
+    """None = decided by the base URL's host."""
+
+    base_url: str | None = None
+    """The entry's, else the environment's for its provider; None = the provider's own."""
+
+    api_key: Secret | None = None
+    """The entry's, else the environment's for its provider (see `provider_options`); None = send none."""
+
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The provider's further keys, in snake_case; see the table in `provider_options`."""
+
+    number: int = 1
+    """Counts entries whose keys would be the same: those that differ only in credentials or options."""
+
+    @property
+    def key(self) -> str:
+        """Says which entry this is, across reloads and in saved flows; without credentials."""
+        words = (self.profile or "", self.name, self.provider, self.model, self.base_url or "")
+        return " ".join(words) + (f" #{self.number}" if self.number > 1 else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings. URLs of the log may hold a password, hence no repr of them."""
+
+    routes: tuple[Route, ...] = ()
+    default_strategy: str = "first"
+    openai_base_url: str | None = None
+    openai_api_key: Secret | None = None
+    anthropic_base_url: str | None = None
+    anthropic_api_key: Secret | None = None
+    openrouter_api_key: Secret | None = None
+    openrouter_only: tuple[str, ...] = ()  # OPENROUTER_PROVIDERS
+    openrouter_order: tuple[str, ...] = ()
+    openrouter_sort: str | None = None
+    openrouter_allow_fallbacks: bool | None = None
+    vertex_project_id: str | None = None
+    vertex_location: str | None = None
+    vertex_credentials: Secret | None = None  # a path or the JSON itself; None = application default
+    vertex_chat_endpoint: str | None = None
+    max_reprompts: int = 3
+    log_db_path: str = "data/logs.db"
+    log_blob_root: str = "data/blobs"
+    log_db_url: str | None = field(default=None, repr=False)
+    log_blob_url: str | None = field(default=None, repr=False)
+    livestore_batch: int = 50
+    livestore_max_records: int = 500  # 0 = no limit
+    dashboard_address: str = "127.0.0.1:8082"  # empty = off
+    dashboard_token: Secret | None = None
+    proxy_api_key: Secret | None = None
+
+    @property
+    def database_url(self) -> str:
+        """Where the log's rows go: a URL, or the path of a SQLite file."""
+        return self.log_db_url or self.log_db_path
+
+    @property
+    def blob_url(self) -> str:
+        """Where the log's bodies go: a URL, or a folder."""
+        return self.log_blob_url or self.log_blob_root
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The hosts that the routes name themselves."""
+        urls = [route.base_url for route in self.routes]
+        urls += [route.options.get("chat_endpoint") for route in self.routes]
+        return frozenset(host_of(url) for url in urls if url)

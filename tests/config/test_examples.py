@@ -1,0 +1,88 @@
+"""The two configurations that come with the project."""
+
+import random
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from config.load import load
+from config.provider_options import COMMON, OPTIONS
+from config.routes import Routes
+from config.schema import ENTRY_KEYS
+from config.secret import Secret
+from config.settings import STRATEGIES, Route, Settings
+from transforms.profiles import PROFILES
+from transforms.vendors import VENDORS
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+EXAMPLE = CONFIG / "model-config.example.yaml"
+ENVIRONMENT = {
+    "MOONSHOT_API_KEY": "key-of-moonshot",
+    "VLLM_URL": "http://vllm:8000/v1",
+    "VLLM_KEY": "key-of-vllm",
+    "VERTEX_CREDENTIALS": "/path/of/google.json",
+    "OPENROUTER_API_KEY": "key-of-openrouter",
+    "ANTHROPIC_API_KEY": "key-of-anthropic",
+}
+
+
+def read(path: Path, environment: dict[str, str]) -> Settings:
+    return load(
+        environment,
+        directory=CONFIG,
+        providers=tuple(OPTIONS),
+        families=tuple(PROFILES),
+        vendors=tuple(VENDORS),
+        config_path=str(path),
+    )
+
+
+@pytest.fixture(scope="module")
+def example() -> Settings:
+    return read(EXAMPLE, ENVIRONMENT)
+
+
+def test_the_example_shows_every_provider(example: Settings) -> None:
+    assert {route.provider for route in example.routes} == set(OPTIONS)
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Route) if field.name != "number"])
+def test_the_example_sets_every_field_of_a_route(example: Settings, name: str) -> None:
+    default = getattr(Route("", "", ""), name)
+    assert any(getattr(route, name) != default for route in example.routes)
+
+
+@pytest.mark.parametrize("provider", OPTIONS)
+def test_the_example_shows_every_option(example: Settings, provider: str) -> None:
+    shown = {key for route in example.routes if route.provider == provider for key in route.options}
+    assert shown == set(OPTIONS[provider])
+
+
+@pytest.mark.parametrize("word", [*ENTRY_KEYS, *COMMON, "default_strategy"])
+def test_the_example_has_every_key(word: str) -> None:
+    assert re.search(rf"^(?: *|  - ){word}:", EXAMPLE.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("word", STRATEGIES)
+def test_the_example_explains_every_strategy(word: str) -> None:
+    assert f"#   {word} " in EXAMPLE.read_text()
+
+
+def test_the_example_holds_no_credential() -> None:
+    for line in EXAMPLE.read_text().splitlines():
+        key, _, value = line.partition("#")[0].partition(":")
+        assert key.strip() not in ("api_key", "credentials") or value.strip().startswith("$")
+
+
+def test_the_demo_serves_the_models_that_the_readme_asks_for() -> None:
+    settings = read(CONFIG / "demo.yaml", {"KIMI_DEMO_URL": "http://127.0.0.1:9/v1", "KIMI_DEMO_KEY": "demo-key"})
+    routes = Routes(settings, random.Random(1))
+    asked = ("kimi-k2-thinking", "kimi-k2-instruct", "kimi-k2-thinking-anything")
+    chosen = [routes.choose(model, None) for model in asked]
+    assert [route and (route.model or "as asked") for route in chosen] == [*asked[:2], "as asked"]
+    assert {route and (route.provider, route.vendor, route.base_url, route.api_key) for route in chosen} == {
+        ("openai", "moonshot", "http://127.0.0.1:9/v1", Secret("demo-key"))
+    }
+    assert routes.choose("gpt-5", None) is None

@@ -1,0 +1,39 @@
+"""What follows from the settings."""
+
+import pytest
+
+from config.secret import Secret
+from config.settings import Route, Settings
+
+
+def test_the_log_is_at_its_url_or_else_on_disk() -> None:
+    assert (Settings().database_url, Settings().blob_url) == ("data/logs.db", "data/blobs")
+    shared = Settings(log_db_url="postgresql://host/db", log_blob_url="s3://bucket")
+    assert (shared.database_url, shared.blob_url) == ("postgresql://host/db", "s3://bucket")
+
+
+def test_hosts_are_those_that_routes_name() -> None:
+    routes = (
+        Route("a", "openai", "a", base_url="https://API.Moonshot.ai/v1"),
+        Route("b", "openai", "b"),
+        Route("c", "vertex", "c", options={"chat_endpoint": "https://proxy.example/x"}),
+    )
+    assert Settings(routes).hosts == {"api.moonshot.ai", "proxy.example"}
+
+
+def test_keys_tell_routes_apart() -> None:
+    route = Route("a", "openai", "m", profile="p", base_url="http://h")
+    assert route.key == "p a openai m http://h"
+    assert Route("a", "openai", "m", profile="p", base_url="http://h", number=2).key == "p a openai m http://h #2"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        repr(Route("a", "openai", "m", api_key=Secret("horse"), headers={"X": "horse"}, body={"a": "horse"})),
+        repr(Route("a", "vertex", "m", options={"x": "horse"})),
+        repr(Settings(log_db_url="postgresql://u:horse@h/d", log_blob_url="s3://horse", proxy_api_key=Secret("horse"))),
+    ],
+)
+def test_no_credential_is_in_a_repr(shown: str) -> None:
+    assert "horse" not in shown
