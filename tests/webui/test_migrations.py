@@ -1,0 +1,98 @@
+"""The schema, reached from every older version, and the same SQL for PostgreSQL."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, inspect, text
+
+from webui.database import parse_location, reader_engine, writer_engine
+from webui.migrations import LATEST, MIGRATIONS, NewerSchemaError, migrate, schema_version
+from webui.records import METADATA
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    return writer_engine(parse_location(str(tmp_path / "logs.db")))
+
+
+def describe(engine: Engine) -> dict[str, object]:
+    """The tables as the database has them; SQLite's two words for a double are one here."""
+    seen = inspect(engine)
+    return {
+        table: (
+            {c["name"]: (str(c["type"]).replace("REAL", "DOUBLE"), c["nullable"]) for c in seen.get_columns(table)},
+            seen.get_pk_constraint(table)["constrained_columns"],
+            {
+                index["name"]: (index["column_names"], str(index["dialect_options"]["sqlite_where"]))
+                for index in seen.get_indexes(table)
+            },
+        )
+        for table in METADATA.tables
+    }
+
+
+@pytest.fixture
+def wanted(tmp_path: Path) -> dict[str, object]:
+    engine = create_engine(f"sqlite:///{tmp_path}/wanted.db")
+    METADATA.create_all(engine)
+    described = describe(engine)
+    engine.dispose()
+    return described
+
+
+def test_an_empty_database_gets_the_tables_in_use(engine: Engine, wanted: dict[str, object]) -> None:
+    with engine.begin() as connection:
+        assert schema_version(connection) == 0
+        migrate(connection)
+        assert schema_version(connection) == LATEST
+    assert describe(engine) == wanted
+
+
+@pytest.mark.parametrize("version", range(LATEST))
+def test_from_every_older_version(engine: Engine, wanted: dict[str, object], version: int) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY)"))
+        for number, step in enumerate(MIGRATIONS[:version], 1):
+            step(connection)
+            connection.execute(text(f"INSERT INTO schema_version VALUES ({number})"))
+    with engine.begin() as connection:
+        assert schema_version(connection) == version
+        migrate(connection)
+    assert describe(engine) == wanted
+
+
+def test_again_changes_nothing(engine: Engine) -> None:
+    for _ in range(2):
+        with engine.begin() as connection:
+            migrate(connection)
+            connection.execute(text("INSERT INTO writers VALUES (random(), 'h', 1, 1.0, 1.0, NULL, 0, 0, NULL)"))
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT count(*) FROM writers")).scalar() == 2
+
+
+def test_a_newer_version_is_left_alone(engine: Engine) -> None:
+    with engine.begin() as connection:
+        migrate(connection)
+        connection.execute(text(f"INSERT INTO schema_version VALUES ({LATEST + 1})"))
+    with engine.begin() as connection, pytest.raises(NewerSchemaError, match=f"version {LATEST + 1}.*newer Kimi Proxy"):
+        migrate(connection)
+
+
+def test_a_step_that_fails_leaves_nothing_behind(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(connection: object) -> None:
+        connection.execute(text("CREATE TABLE half (id INTEGER)"))
+        raise RuntimeError("in the middle")
+
+    monkeypatch.setattr("webui.migrations.MIGRATIONS", (*MIGRATIONS, broken))
+    monkeypatch.setattr("webui.migrations.LATEST", LATEST + 1)
+    with pytest.raises(RuntimeError, match="in the middle"), engine.begin() as connection:
+        migrate(connection)
+    assert inspect(engine).get_table_names() == []
+
+
+def test_readers_cannot_write(engine: Engine) -> None:
+    with engine.begin() as connection:
+        migrate(connection)
+    reading = reader_engine(engine.url)
+    with reading.connect() as connection, pytest.raises(Exception, match="readonly"):
+        connection.execute(text("DELETE FROM exchanges"))

@@ -1,0 +1,84 @@
+"""The log's schema, as the steps that lead to it.
+
+Migration n takes a database from version n - 1 to n. A step is never changed once released: it spells its SQL
+out instead of using the tables in `records`, which are those of the newest version. The SQL is the part that
+SQLite and PostgreSQL share. A database of a newer version than we know is left alone: writing to it
+by old rules could break it for the newer proxy that shares it.
+"""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection, inspect, text
+
+
+class NewerSchemaError(RuntimeError):
+    """The database was made by a newer Kimi Proxy."""
+
+
+def create_log(connection: Connection) -> None:
+    """Version 1: exchanges, attempts, and the processes that write them."""
+    connection.execute(
+        text("""
+        CREATE TABLE exchanges (
+            id TEXT NOT NULL PRIMARY KEY, writer TEXT NOT NULL, state TEXT NOT NULL,
+            started_at DOUBLE PRECISION NOT NULL, finished_at DOUBLE PRECISION,
+            client_format TEXT, asked_model TEXT, route TEXT, provider TEXT, model TEXT,
+            client_address TEXT, stream BOOLEAN, session_key TEXT,
+            status INTEGER, finish_reason TEXT, error_type TEXT, error_message TEXT,
+            input_tokens BIGINT, output_tokens BIGINT, cached_tokens BIGINT, reasoning_tokens BIGINT,
+            time_to_first_token DOUBLE PRECISION, duration DOUBLE PRECISION,
+            attempt_count INTEGER, tool_call_count INTEGER, repairs JSON, repair_counts JSON, preview TEXT,
+            client_request_size BIGINT, client_response_size BIGINT)
+        """)
+    )
+    connection.execute(text("CREATE INDEX exchanges_running ON exchanges (writer) WHERE state = 'running'"))
+    connection.execute(
+        text("""
+        CREATE TABLE attempts (
+            exchange_id TEXT NOT NULL, number INTEGER NOT NULL, started_at DOUBLE PRECISION NOT NULL,
+            route TEXT, provider TEXT, model TEXT, outcome TEXT NOT NULL, reason TEXT,
+            status INTEGER, finish_reason TEXT,
+            time_to_first_token DOUBLE PRECISION, duration DOUBLE PRECISION,
+            input_tokens BIGINT, output_tokens BIGINT, cached_tokens BIGINT, reasoning_tokens BIGINT,
+            upstream_request_id TEXT, repair_counts JSON,
+            upstream_request_size BIGINT, upstream_response_size BIGINT,
+            PRIMARY KEY (exchange_id, number))
+        """)
+    )
+    connection.execute(
+        text("""
+        CREATE TABLE writers (
+            id TEXT NOT NULL PRIMARY KEY, host TEXT NOT NULL, pid INTEGER NOT NULL,
+            started_at DOUBLE PRECISION NOT NULL, seen_at DOUBLE PRECISION NOT NULL,
+            stopped_at DOUBLE PRECISION, dropped BIGINT NOT NULL, failed BIGINT NOT NULL, last_error TEXT)
+        """)
+    )
+
+
+MIGRATIONS: Sequence[Callable[[Connection], None]] = (create_log,)
+LATEST = len(MIGRATIONS)
+
+
+def schema_version(connection: Connection) -> int:
+    """The database's version; 0 where it has no tables of ours yet."""
+    if not inspect(connection).has_table("schema_version"):
+        return 0
+    return int(connection.execute(text("SELECT max(version) FROM schema_version")).scalar() or 0)
+
+
+def migrate(connection: Connection) -> None:
+    """Brings the database to the latest version, within the caller's transaction.
+
+    Raises NewerSchemaError, and changes nothing, where it is of a later version than that.
+    """
+    version = schema_version(connection)
+    if version > LATEST:
+        raise NewerSchemaError(
+            f"the log has schema version {version}, made by a newer Kimi Proxy; this one knows versions up to {LATEST}"
+        )
+    if version == LATEST:
+        return
+    connection.execute(text("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL PRIMARY KEY)"))
+    for number, step in enumerate(MIGRATIONS[version:], version + 1):
+        step(connection)
+        connection.execute(text("INSERT INTO schema_version (version) VALUES (:number)"), {"number": number})
