@@ -19,12 +19,13 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class ResponseStart:
-    """The envelope, as far as upstream gave one; `extra` holds its unknown fields."""
+    """The envelope, as far as upstream gave one; `extra` holds its unknown fields. `choice` begins first."""
 
     id: str | None = None
     model: str | None = None
     created: int | None = None  # seconds since 1970
     extra: Mapping[str, Any] = NOTHING
+    choice: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,12 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningDelta:
-    """A piece of the model's thinking."""
+    """A piece of the model's thinking. `field` is upstream's name for where it stood, as far as a reader
+    tells it: the next request should have it in the same place."""
 
     text: str
     choice: int = 0
+    field: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

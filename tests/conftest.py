@@ -1,0 +1,57 @@
+"""The corpus for tests: cases by kind, and the judge.
+
+A test that takes `case` and is marked `@pytest.mark.corpus("openai_chat/responses")` runs once for each case
+of that folder, or of several. `corpus_cases` gives the cases of a folder as a list, `judge` is
+`corpus/judge.py`.
+"""
+
+import importlib.util
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+CORPUS = Path(__file__).parent / "corpus"
+
+type Case = dict[str, Any]
+
+
+def load_cases(kind: str) -> list[Case]:
+    """The cases of a folder such as `openai_chat/requests`, in the order of their ids. Raises
+    FileNotFoundError for a folder without cases."""
+    paths = sorted((CORPUS / kind).glob("*.json"))
+    if not paths:
+        raise FileNotFoundError(f"no case in {CORPUS / kind}")
+    return [json.loads(path.read_bytes()) for path in paths]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "corpus(*kinds): runs once for each case of these folders, as `case`")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    marker = metafunc.definition.get_closest_marker("corpus")
+    if marker and "case" in metafunc.fixturenames:
+        cases = [case for kind in marker.args for case in load_cases(kind)]
+        metafunc.parametrize("case", cases, ids=[case["id"] for case in cases])
+
+
+@pytest.fixture(scope="session")
+def corpus_cases() -> Callable[[str], list[Case]]:
+    return load_cases
+
+
+@pytest.fixture(scope="session")
+def judge() -> ModuleType:
+    name = "corpus_judge"
+    if name not in sys.modules:
+        specification = importlib.util.spec_from_file_location(name, CORPUS / "judge.py")
+        assert specification and specification.loader
+        module = importlib.util.module_from_spec(specification)
+        sys.modules[name] = module
+        specification.loader.exec_module(module)
+    return sys.modules[name]

@@ -1,0 +1,394 @@
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from transforms.chain import Stage
+from transforms.dialects import openai_chat
+from transforms.dialects.envelope import Envelope
+from transforms.events import Event, Failure, Finish, Repair, TextDelta
+from transforms.finish import FinishRepair
+from transforms.pipeline import Pipeline
+
+ENVELOPE = Envelope("chatcmpl-1", "kimi", 1763900000)
+HEAD = {"id": "up-1", "created": 7, "model": "vendor/kimi"}
+USAGE = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
+DONE = b"data: [DONE]\n\n"
+
+
+def event(value: Any) -> bytes:
+    return b"data: " + json.dumps(value).encode() + b"\n\n"
+
+
+def chunk(text: str = "", finish: str | None = None, **more: Any) -> bytes:
+    return event(HEAD | {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]} | more)
+
+
+BODY = HEAD | {
+    "object": "chat.completion",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "ab"}, "finish_reason": "stop"}],
+    "usage": USAGE,
+}
+STREAM = chunk("a") + chunk("b", "stop", usage=USAGE) + DONE
+ERROR = {"error": {"message": "m", "type": "upstream_error", "param": None, "code": 502}}
+
+
+def pipeline(*stages: Stage, stream: bool = True, untouched: bool = False) -> Pipeline:
+    return Pipeline(
+        upstream=openai_chat,
+        client=openai_chat,
+        stages=stages,
+        envelope=ENVELOPE,
+        stream=stream,
+        untouched=untouched,
+    )
+
+
+def values(data: bytes) -> list[Any]:
+    events = data.decode().split("\n\n")
+    assert events.pop() == ""
+    return [json.loads(text) if text.startswith("{") else text for text in (e.removeprefix("data: ") for e in events)]
+
+
+def text(data: bytes) -> str:
+    """The text of a stream that ended well."""
+    *chunks, done = values(data)
+    assert done == "[DONE]"
+    assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+    return "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks)
+
+
+# ---------------------------------------------------------------------- streams
+
+
+def test_a_delta_leaves_at_once() -> None:
+    running = pipeline()
+    (first,) = values(running.feed(chunk("a")))
+    assert first["choices"] == [{"index": 0, "delta": {"role": "assistant", "content": "a"}, "finish_reason": None}]
+    assert (first["id"], first["created"], first["model"]) == ("up-1", 7, "kimi")
+    assert running.transcript.content_seen and not running.transcript.ended
+    assert running.feed(chunk("", "stop")) == b""
+    assert text(event(first) + running.feed(DONE)) == "a"
+    assert running.close() == b""
+    assert running.transcript.ended
+
+
+def test_an_answer_without_end_is_ended() -> None:
+    running = pipeline()
+    written = running.feed(chunk("a", "stop"))
+    assert text(written + running.close()) == "a"
+
+
+def test_a_cut_is_an_error() -> None:
+    running = pipeline()
+    written = running.feed(chunk("a")) + running.close()
+    assert values(written)[-1]["error"]["type"] == "stream_cut"
+    assert running.transcript.failure is not None
+
+
+@pytest.mark.parametrize(
+    "prefix", [b"\xef\xbb\xbf", b" \r\n\n", b": wait\n\n", b"id: 1\n", b"retry: 9\n", b"event: x\n"]
+)
+def test_a_stream_is_known_by_its_beginning(prefix: bytes) -> None:
+    for pieces in ([prefix + STREAM], [bytes([byte]) for byte in prefix + STREAM]):
+        running = pipeline()
+        written = b"".join([*map(running.feed, pieces), running.close()])
+        assert text(written.removeprefix(b": wait\n\n")) == "ab"
+
+
+@pytest.mark.parametrize("prefix", [b"", b"\xef\xbb\xbf", b"\n\n  "])
+def test_a_body_in_place_of_a_stream(prefix: bytes) -> None:
+    running = pipeline()
+    for byte in prefix + json.dumps(BODY).encode():
+        assert running.feed(bytes([byte])) == b""
+    assert text(running.close()) == "ab"
+    assert running.transcript.usage == USAGE
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "the provider's stream broke off before the answer began"),
+        (b"dat", "the provider's stream broke off before the answer began"),
+        (b'{"error": "m"}', "m"),
+        (b"<html><title>Oh no</title></html>", "Oh no"),
+        (b"upstream connect error", "upstream connect error"),
+        (b'{"id": "x", "choi', 'the provider\'s answer is no valid JSON: \'{"id": "x", "choi\''),
+        (b"[]", "the provider's stream broke off before the answer began"),
+    ],
+)
+def test_what_is_no_answer_is_an_error_event(data: bytes, message: str) -> None:
+    running = pipeline()
+    (error,) = values(running.feed(data) + running.close())
+    assert error["error"]["message"] == message
+
+
+def test_comments_keep_a_stream_alive() -> None:
+    assert pipeline().feed(b": wait\n\n") == b": wait\n\n"
+
+
+# ---------------------------------------------------------------------- failing
+
+
+FAILURE = Failure("gone", "upstream_connection_error", 502)
+GONE = {"error": {"message": "gone", "type": "upstream_connection_error", "param": None, "code": 502}}
+
+
+@pytest.mark.parametrize("before", [b"", b"da", chunk("a"), chunk("a") + b'data: {"cho', b'{"choices":'])
+def test_fail_before_the_end(before: bytes) -> None:
+    running = pipeline()
+    assert values(running.feed(before) + running.fail(FAILURE))[-1] == GONE
+    assert running.transcript.failure == FAILURE
+    assert running.feed(chunk("b")) == b""
+    assert running.close() == b""
+    assert running.fail(FAILURE) == b""
+
+
+def test_fail_behind_the_end() -> None:
+    running = pipeline()
+    assert text(running.feed(STREAM)) == "ab"
+    assert running.fail(FAILURE) == b""
+    assert running.transcript.failure is None
+
+
+def test_fail_behind_every_finish_loses_nothing() -> None:
+    running = pipeline()
+    assert text(running.feed(chunk("a", "stop")) + running.fail(FAILURE)) == "a"
+    assert running.transcript.failure is None
+
+
+def test_fail_keeps_an_event_that_came_whole() -> None:
+    running = pipeline()
+    first, error = values(running.feed(chunk("a").rstrip()) + running.fail(FAILURE))
+    assert (first["choices"][0]["delta"]["content"], error) == ("a", GONE)
+
+
+def test_an_error_as_body() -> None:
+    assert json.loads(pipeline().error(FAILURE)) == GONE
+
+
+# ---------------------------------------------------------------------- whole answers
+
+
+def test_a_body() -> None:
+    running = pipeline(stream=False)
+    status, written = running.whole(200, json.dumps(BODY).encode())
+    assert (status, json.loads(written)) == (200, BODY | {"model": "kimi"})
+    assert (running.transcript.text, running.transcript.usage, running.transcript.ended) == ("ab", USAGE, True)
+
+
+def test_a_body_for_a_stream() -> None:
+    status, written = pipeline().whole(200, json.dumps(BODY).encode())
+    assert (status, text(written)) == (200, "ab")
+
+
+FORMS = {
+    "a stream": STREAM,
+    "a stream with a byte order mark": b"\xef\xbb\xbf" + STREAM,
+    "a stream with comments": b": wait\n\n\n: wait\n\n" + STREAM,
+    "a stream behind an unknown field": b"x: y\r" + STREAM,
+    "a stream without end": chunk("a") + chunk("b", "stop", usage=USAGE),
+    "lines of chunks": STREAM.replace(b"data: ", b"").replace(b"\n\n", b"\n"),
+    "a list of chunks": b"[" + (chunk("a") + chunk("b", "stop", usage=USAGE)).replace(b"data: ", b",")[1:] + b"]",
+    "a list of one body": json.dumps([BODY]).encode(),
+    "a body in a stream": event(BODY) + DONE,
+    "a body": b"\xef\xbb\xbf\n" + json.dumps(BODY).encode(),
+}
+
+
+@pytest.mark.parametrize("data", FORMS.values(), ids=FORMS)
+def test_the_client_gets_the_form_it_asked_for(data: bytes) -> None:
+    running = pipeline(stream=False)
+    status, written = running.whole(200, data)
+    assert (status, json.loads(written)) == (200, BODY | {"model": "kimi"})
+    assert running.transcript.usage == USAGE
+    status, written = pipeline(stream=True).whole(200, data)
+    assert (status, text(written.replace(b": wait\n\n", b""))) == (200, "ab")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("status", "data", "expected"),
+    [
+        (429, b'{"error": {"message": "m"}}', 429),
+        (503, b"", 503),
+        (302, b"moved", 502),
+        (500, json.dumps(BODY).encode(), 500),
+        (200, b'{"error": {"message": "m", "code": 404}}', 404),
+        (200, b"", 502),
+        (200, b"null", 502),
+        (200, b"<html></html>", 502),
+        (200, b'{"choices": []}', 502),
+        (200, b'{"choices": [', 502),
+        (200, event(ERROR), 502),
+        (200, b": wait\n\n" + DONE, 502),
+        (200, b'{"choices": [{"delta": {}}]} {"x"', 502),
+    ],
+)
+def test_a_failure_before_any_word_has_a_status(stream: bool, status: int, data: bytes, expected: int) -> None:
+    running = pipeline(stream=stream)
+    code, written = running.whole(status, data)
+    assert code == expected
+    assert json.loads(written)["error"]["message"]
+    assert running.transcript.failure is not None
+
+
+def test_a_failure_behind_words_is_an_event_in_a_stream_and_a_status_in_a_body() -> None:
+    data = chunk("a") + event(ERROR)
+    status, written = pipeline().whole(200, data)
+    assert status == 200
+    first, error = values(written)
+    assert (first["choices"][0]["delta"]["content"], error) == ("a", ERROR)
+    status, written = pipeline(stream=False).whole(200, data)
+    assert (status, json.loads(written)) == (502, ERROR)
+
+
+def test_other_good_statuses_are_answers() -> None:
+    status, written = pipeline(stream=False).whole(201, json.dumps(BODY).encode())
+    assert (status, json.loads(written)["usage"]) == (200, USAGE)
+
+
+def test_a_body_has_no_comments() -> None:
+    status, written = pipeline(stream=False).whole(200, b": wait\n\n" + STREAM)
+    assert (status, b"wait" in written) == (200, False)
+
+
+def test_an_answer_that_utf8_cannot_hold() -> None:
+    body = BODY | {"choices": [{"index": 0, "message": {"content": "\ud800\u2028é"}, "finish_reason": "stop"}]}
+    _, written = pipeline(stream=False).whole(200, json.dumps(body).encode())
+    assert '"content":"\\ud800\\u2028é"'.encode() in written
+
+
+# ---------------------------------------------------------------------- untouched
+
+
+@pytest.mark.parametrize("data", [STREAM, b"\xef\xbb\xbf\n" + STREAM, json.dumps(BODY, indent=1).encode()])
+@pytest.mark.parametrize("size", [1, 1000])
+def test_untouched_bytes_are_read_along(data: bytes, size: int) -> None:
+    running = pipeline(untouched=True)
+    pieces = [data[start : start + size] for start in range(0, len(data), size)]
+    assert [running.feed(piece) for piece in pieces] == pieces
+    assert running.close() == b""
+    transcript = running.transcript
+    assert (transcript.text, transcript.usage, transcript.ended, transcript.failure) == ("ab", USAGE, True, None)
+    assert transcript.finish is not None and transcript.finish.reason == "stop"
+
+
+@pytest.mark.parametrize(("status", "data"), [(200, json.dumps(BODY).encode()), (404, b"not here"), (200, STREAM)])
+def test_an_untouched_whole_answer(status: int, data: bytes) -> None:
+    running = pipeline(stream=False, untouched=True)
+    assert running.whole(status, data) == (status, data)
+    assert running.transcript.ended
+    assert (running.transcript.failure is not None) == (status == 404)
+
+
+def test_an_untouched_stream_that_breaks_off() -> None:
+    running = pipeline(untouched=True)
+    half = chunk("a") + b'data: {"cho'
+    assert running.feed(half) == half
+    error = b"\n\n" + event(GONE).replace(b": ", b":").replace(b", ", b",").replace(b"data:", b"data: ")
+    assert running.fail(FAILURE) == error
+    assert running.fail(FAILURE) == b""
+    assert running.transcript.failure == FAILURE
+
+
+def test_an_untouched_stream_that_breaks_off_behind_every_finish() -> None:
+    running = pipeline(untouched=True)
+    running.feed(chunk("a", "stop"))
+    assert running.fail(FAILURE) == b""
+    assert running.transcript.failure is None
+
+
+def test_an_untouched_answer_that_never_began() -> None:
+    running = pipeline(untouched=True)
+    assert values(running.fail(FAILURE)) == [GONE]
+
+
+def test_an_untouched_body_that_breaks_off() -> None:
+    running = pipeline(untouched=True)
+    running.feed(b'{"choices"')
+    assert running.fail(FAILURE) == b""
+    assert running.transcript.failure == FAILURE
+
+
+# ---------------------------------------------------------------------- stages
+
+
+class Shout:
+    """A stage that changes text, reports it, and holds the last of it until the end."""
+
+    orphan_seen = False
+
+    def __init__(self) -> None:
+        self._held: list[Event] = []
+
+    def feed(self, event: Event) -> Iterable[Event]:
+        match event:
+            case TextDelta(text):
+                ready, self._held = self._held, [Repair("shout", text, text.upper()), TextDelta(text.upper())]
+                self.orphan_seen = True
+                return ready
+            case Finish() | Failure():
+                return [*self._held, event]
+            case _:
+                return [event]
+
+    def close(self) -> Iterable[Event]:
+        return ()
+
+
+def test_stages_work_on_streams_and_bodies() -> None:
+    running = pipeline(Shout(), FinishRepair())
+    (begun,) = values(running.feed(chunk("a")))
+    assert begun["choices"][0]["delta"] == {"role": "assistant", "content": ""}
+    written = running.feed(chunk("b", "stop")) + running.feed(DONE)
+    assert text(written) == "AB"
+    assert running.transcript.repair_counts == {"shout": 2}
+    assert running.transcript.text == "AB"
+    _, written = pipeline(Shout(), stream=False).whole(200, json.dumps(BODY).encode())
+    assert json.loads(written)["choices"][0]["message"]["content"] == "AB"
+
+
+def test_what_a_stage_holds_comes_before_the_failure() -> None:
+    running = pipeline(Shout())
+    running.feed(chunk("a"))
+    first, error = values(running.fail(FAILURE))
+    assert (first["choices"][0]["delta"]["content"], error) == ("A", GONE)
+
+
+def test_a_stage_tells_of_an_orphan() -> None:
+    running = pipeline(FinishRepair(), Shout())
+    assert not running.orphan_seen
+    running.feed(chunk("a"))
+    assert running.orphan_seen
+
+
+class Broken:
+    """A stage with a mistake."""
+
+    def feed(self, event: Event) -> Iterable[Event]:
+        raise RuntimeError("oh")
+
+    def close(self) -> Iterable[Event]:
+        return ()
+
+
+def test_a_stage_that_raised_is_not_asked_again() -> None:
+    running = pipeline(Broken())
+    with pytest.raises(RuntimeError):
+        running.feed(chunk("a"))
+    assert values(running.fail(FAILURE)) == [GONE]
+    assert running.transcript.failure == FAILURE
+    assert running.fail(FAILURE) == b""
+
+
+@pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
+def test_it_tells_where_upstream_has_its_reasoning(field: str) -> None:
+    streamed, whole = pipeline(), pipeline(stream=False)
+    streamed.feed(b'data: {"choices":[{"index":0,"delta":{"%s":"a"}}]}\n\n' % field.encode())
+    assert streamed.reasoning_field == field
+    message = {"role": "assistant", "content": "b", field: "a"}
+    whole.whole(200, json.dumps({"choices": [{"index": 0, "message": message}]}).encode())
+    assert whole.reasoning_field == field
+    assert pipeline().reasoning_field == ""

@@ -1,0 +1,180 @@
+"""One answer's way from upstream's format to the client's: bytes in, bytes out, live.
+
+    upstream bytes → dialect reader → stages of the profile → dialect writer → client bytes
+
+A whole body takes the same way in the middle. Neither side's word is trusted for which of the two it is: a
+provider may answer a stream request with a body and the other way round, and the client still gets what it
+asked for. A failure before anything was written becomes an error with its status; later it becomes the
+format's error event. Nothing follows an answer's end, whatever upstream still sends.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from enum import Enum, auto
+
+from transforms.chain import Chain, Stage
+from transforms.dialects import Dialect, Reader
+from transforms.dialects.envelope import Envelope
+from transforms.events import Comment, Event, Failure, Finish, ReasoningDelta, Repair
+from transforms.failures import failure_in_text, read_failure
+from transforms.json_text import read_json_values, write_json
+from transforms.response import collect
+from transforms.sse import write_event
+from transforms.transcript import Transcript
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_FIELDS = (b":", b"data:", b"event:", b"id:", b"retry:")
+_HAS_EVENTS = re.compile(rb"(?:^|[\r\n])(?:data|event):")
+
+
+class _Form(Enum):
+    """What upstream sends where a stream was asked for."""
+
+    UNDECIDED = auto()
+    STREAM = auto()
+    BODY = auto()
+
+
+class Pipeline:
+    """For one answer. `stream` is what the client asked for. With `untouched`, bytes pass as they are and
+    are only read along for the log."""
+
+    def __init__(
+        self,
+        *,
+        upstream: Dialect,
+        client: Dialect,
+        stages: Sequence[Stage],
+        envelope: Envelope,
+        stream: bool,
+        untouched: bool = False,
+    ) -> None:
+        self.transcript = Transcript()
+        self.reasoning_field = ""  # where upstream had its reasoning; empty before the first, and without any
+        self._upstream = upstream
+        self._client = client
+        self._stages = stages
+        self._chain = Chain(stages)
+        self._envelope = envelope
+        self._stream = stream
+        self._untouched = untouched
+        self._reader: Reader = upstream.reader()
+        self._writer = client.writer(envelope)
+        self._form = _Form.UNDECIDED
+        self._held: list[bytes] = []  # what is undecided yet, or the body
+        self._begun = False  # bytes have passed untouched
+        self._stages_sound = True  # none of them has raised
+
+    @property
+    def orphan_seen(self) -> bool:
+        """Thinking went out as text, because only its closing tag told it apart; the route should know."""
+        return any(getattr(stage, "orphan_seen", False) for stage in self._stages)
+
+    def feed(self, data: bytes) -> bytes:
+        """Bytes of a stream; gives those that may go to the client now."""
+        passed = self._through(self._read(data))
+        if self._untouched:
+            self._begun = self._begun or bool(data)
+            return data
+        return self._writer.write(passed)
+
+    def close(self) -> bytes:
+        """Upstream's stream has ended."""
+        if self._form is _Form.BODY:
+            passed = self._through(self._read_whole(200, b"".join(self._held)))
+        else:
+            passed = self._through(self._reader.close())
+        return b"" if self._untouched else self._writer.write(passed)
+
+    def fail(self, failure: Failure) -> bytes:
+        """The stream will not go on: upstream broke off, or a stage raised. Nothing is written where the answer
+        had already ended, nor behind the beginning of a body that the client gets untouched."""
+        if self._stages_sound:
+            passed = self._through(self._end_with(failure))
+        else:
+            passed = [] if self.transcript.ended else [failure]
+            self.transcript.feed(passed)
+        if self._untouched:
+            # The client has had all but the failure, and may stand inside an event.
+            passed = [] if self._form is _Form.BODY else [event for event in passed if isinstance(event, Failure)]
+        written = self._writer.write(passed)
+        return b"\n\n" + written if written and self._begun else written
+
+    def whole(self, status: int, data: bytes) -> tuple[int, bytes]:
+        """A whole answer; gives the client's status and body. A stream that was asked for is written as
+        one, unless all there is to say is an error."""
+        passed = self._through(self._read_whole(status, data))
+        failure = self.transcript.failure
+        if self._untouched:
+            return status, data
+        if failure is not None and not (self._stream and self.transcript.content_seen):
+            return failure.status, self.error(failure)
+        if self._stream:
+            return 200, self._writer.write(passed)
+        return 200, write_json(self._client.write_body(collect(passed), self._envelope)).encode()
+
+    def error(self, failure: Failure) -> bytes:
+        """The failure as a body of the client's format."""
+        return write_json(self._client.write_failure(failure)).encode()
+
+    def _end_with(self, failure: Failure) -> list[Event]:
+        """The end of a stream that failed. Where every choice had its finish, nothing was lost."""
+        rest = self._reader.close() if self._form is _Form.STREAM else []
+        return rest if rest and isinstance(rest[-1], Finish) else [*rest[:-1], failure]
+
+    def _read(self, data: bytes) -> Iterable[Event]:
+        if self._form is _Form.STREAM:
+            return self._reader.feed(data)
+        if self._form is _Form.UNDECIDED:
+            data = b"".join([*self._held, data]).removeprefix(_BYTE_ORDER_MARK).lstrip()
+            self._held = []
+            self._form = _form_of(data)
+            if self._form is _Form.STREAM:
+                return self._reader.feed(data)
+        self._held.append(data)
+        return ()
+
+    def _read_whole(self, status: int, data: bytes) -> list[Event]:
+        if not 200 <= status < 300:
+            return [read_failure(status, data)]
+        text = data.decode("utf-8-sig", errors="replace").strip()
+        values, rest = read_json_values(text)
+        if len(values) == 1 and not rest and not isinstance(values[0], list):
+            return self._upstream.read_body(values[0])
+        if _HAS_EVENTS.search(data):
+            return [*self._reader.feed(data), *self._reader.close()]
+        if values:  # chunks in an array, or one behind the other
+            events = b"".join(map(write_event, [*map(write_json, values), rest]))
+            return [*self._reader.feed(events), *self._reader.close()]
+        if text.startswith(("{", "[")):
+            return [Failure(f"the provider's answer is no valid JSON: {text[:200]!r}", "invalid_answer")]
+        return [failure_in_text(text)]
+
+    def _through(self, events: Iterable[Event]) -> list[Event]:
+        """Takes out what is not for the client, and writes down the rest."""
+        if self.transcript.ended:
+            return []
+        events = list(events)
+        if not self.reasoning_field:
+            fields = (event.field for event in events if isinstance(event, ReasoningDelta))
+            self.reasoning_field = next(fields, "")
+        self._stages_sound = False
+        worked_on = self._chain.feed(events)
+        self._stages_sound = True
+        passed: list[Event] = []
+        for event in worked_on:
+            if isinstance(event, Repair):
+                self.transcript.repair(event)
+            elif not isinstance(event, Comment) or self._stream:
+                passed.append(event)
+        self.transcript.feed(passed)
+        return passed
+
+
+def _form_of(head: bytes) -> _Form:
+    """What an answer that begins so is; blanks in front are already taken away."""
+    if head.startswith(_FIELDS):
+        return _Form.STREAM
+    if any(start.startswith(head) for start in (*_FIELDS, _BYTE_ORDER_MARK)):
+        return _Form.UNDECIDED
+    return _Form.BODY

@@ -1,0 +1,18 @@
+"""Every kind of repair and what it means, in one table: for the README, and for whoever shows the log.
+
+Each module that repairs has the table of its own kinds beside the rules; this only puts them together.
+"""
+
+from collections.abc import Mapping
+
+from transforms import finish, markup, tool_calls
+from transforms.dialects import openai_chat_calls
+from transforms.profiles import kimi_requests
+
+REPAIR_KINDS: Mapping[str, str] = {
+    **markup.REPAIR_KINDS,
+    **tool_calls.REPAIR_KINDS,
+    **openai_chat_calls.REPAIR_KINDS,
+    **finish.REPAIR_KINDS,
+    **kimi_requests.REPAIR_KINDS,
+}
