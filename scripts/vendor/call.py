@@ -1,0 +1,99 @@
+"""The tool call that an answer makes: of a tool that was offered, with arguments that its schema allows.
+
+The tables are written with placeholders (`@name`, `@arguments` ...); `fill` puts the call in.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_PLACEHOLDER = re.compile("@(name|dotless|stem|tail|id|arguments|first|rest|quoted|python|comma|control|other)")
+EXAMPLE = {"term": "express"}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call and the ways to write it wrongly."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        return json.dumps(self.arguments, ensure_ascii=False, separators=(",", ":"))
+
+    @property
+    def placeholders(self) -> dict[str, str]:
+        text, middle = self.text, len(self.text) // 2
+        return {
+            "name": self.name,
+            "dotless": f"functions{self.name}0",  # the header without its separators
+            "stem": self.name[: len(self.name) // 2],
+            "tail": self.name[len(self.name) // 2 :],
+            "id": f"functions.{self.name}:0",
+            "arguments": text,
+            "first": text[:middle],
+            "rest": text[middle:],
+            "quoted": json.dumps(text),
+            "python": repr({**self.arguments, "exact": True}),
+            "comma": text[:-1] + ",}",
+            # A value with a line break and a tab, as a model writes them that forgets to escape.
+            "control": json.dumps({**self.arguments, "note": "@"}).replace('"@"', '"one\n\ttwo"'),
+            "other": json.dumps({**self.arguments, "again": True}, ensure_ascii=False),
+        }
+
+
+def offered_call(tools: Sequence[Mapping[str, Any]]) -> Call:
+    """A call of the first tool on offer, `lookup` before all others. `done` is what the proxy itself adds
+    where it asks for calls, so it is not called."""
+    functions = [tool["function"] for tool in tools if isinstance(tool.get("function"), Mapping)]
+    named = {str(function.get("name")): function for function in functions if function.get("name") != "done"}
+    name = "lookup" if "lookup" in named or not named else next(iter(named))
+    schema = named.get(name, {}).get("parameters")
+    arguments = sample(schema) if schema else EXAMPLE
+    return Call(name, arguments if isinstance(arguments, Mapping) else EXAMPLE)
+
+
+def sample(schema: Any) -> Any:
+    """A value for a JSON schema: what is required, in the simplest form. References are not followed."""
+    if not isinstance(schema, Mapping):
+        return "express"
+    if "const" in schema:
+        return schema["const"]
+    if schema.get("enum"):
+        return schema["enum"][0]
+    for key in ("anyOf", "oneOf", "allOf"):
+        if schema.get(key):
+            return sample(schema[key][0])
+    kind = schema.get("type")
+    if isinstance(kind, list):
+        kind = kind[0] if kind else None
+    match kind:
+        case "object":
+            properties = schema.get("properties") or {}
+            return {key: sample(properties.get(key)) for key in schema.get("required") or properties}
+        case "array":
+            return [sample(schema.get("items"))]
+        case "integer" | "number":
+            return schema.get("minimum", 7)
+        case "boolean":
+            return True
+        case "null":
+            return None
+        case _:
+            return "express"
+
+
+def fill(value: Any, placeholders: Mapping[str, str]) -> Any:
+    """`value` with the placeholders in all its strings replaced. What was put in is not looked at again."""
+    match value:
+        case str():
+            return _PLACEHOLDER.sub(lambda match: placeholders[match[1]], value)
+        case Mapping():
+            return {key: fill(item, placeholders) for key, item in value.items()}
+        case list() | tuple():
+            return [fill(item, placeholders) for item in value]
+        case _:
+            return value

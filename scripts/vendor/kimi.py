@@ -1,0 +1,115 @@
+"""The vendor's judgement: from a chat request to the reply, without a socket."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from scripts.vendor import answer, call
+from scripts.vendor.answer import Answer, Asked
+from scripts.vendor.behaviour import FAMILIES, Behaviour, read_behaviour
+from scripts.vendor.failures import SHAPES, page, refusal
+from scripts.vendor.reply import Reply, body_reply, json_reply, stream_reply
+
+MODELS = ("kimi-k2-thinking", "kimi-k2-instruct", "kimi-k2.6")
+_REMINDER = re.compile(r"tool[_ ]call|reminder", re.IGNORECASE)
+
+
+def models_reply() -> Reply:
+    models = [{"id": name, "object": "model", "created": answer.CREATED, "owned_by": "simulator"} for name in MODELS]
+    return json_reply(200, {"object": "list", "data": models})
+
+
+def chat_reply(body: bytes, header: str = "") -> Reply:
+    """The reply to the body of a chat request; `header` is the value of x-simulator. A request that cannot
+    be read, and a behaviour that does not exist, get a 400."""
+    try:
+        request = json.loads(body)
+        behaviour = read_behaviour(str(request["model"]), header)
+        asked = _asked(request, behaviour)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return json_reply(400, refusal(400, f"Invalid request: {error}"))
+    if "hang" in behaviour:
+        return Reply(silent=True)
+    failure = _failure(behaviour)
+    if failure:
+        return failure
+    said = _answer(asked, behaviour)
+    if asked.stream:
+        return stream_reply(answer.chunks(said, asked), behaviour)
+    return body_reply(answer.body(said, asked), behaviour)
+
+
+def _asked(request: Mapping[str, Any], behaviour: Behaviour) -> Asked:
+    delta = behaviour.number("delta")
+    return Asked(
+        model=str(request["model"]),
+        messages=list(request["messages"]),
+        tools=list(request.get("tools") or ()),
+        stream=bool(request.get("stream")) and "json-answer-to-stream-request" not in behaviour,
+        include_usage=bool((request.get("stream_options") or {}).get("include_usage")),
+        choices=int(request.get("n") or 1),
+        delta=10**9 if delta == 0 else delta,
+    )
+
+
+def _failure(behaviour: Behaviour) -> Reply | None:
+    status = behaviour.number("status")
+    shape = behaviour.words.get("error-shape")
+    if shape:
+        usual, body = SHAPES[shape]
+        return json_reply(status or usual, body)
+    word = behaviour.words.get("error")
+    if word is None:
+        return None
+    code = int(word[-3:])
+    later = {"retry-after": "1"} if code in (429, 503) else {}
+    if "html" in word:
+        content = page(code).encode()
+        return Reply(status or code, {"content-type": "text/html", **later}, [content], len(content))
+    if "empty" in word:
+        return Reply(status or code, later, [], 0)
+    return json_reply(status or code, refusal(code), later)
+
+
+def _answer(asked: Asked, behaviour: Behaviour) -> Answer:
+    made = call.offered_call(asked.tools)
+    if "large-arguments" in behaviour:
+        size = behaviour.number("large-arguments") or 0
+        made = replace(made, arguments={**made.arguments, "text": "A large argument.\n" * (size // 19)})
+    if "text-chunks" in behaviour:
+        delta = {"content": "word "}
+        count = behaviour.number("text-chunks") or 0
+        return Answer({"content": "word " * count}, deltas=[delta] * count)
+    template = FAMILIES[_family(asked, behaviour)]
+    placeholders = made.placeholders
+    return replace(
+        template,
+        message=call.fill(template.message, placeholders),
+        deltas=None if template.deltas is None else call.fill(template.deltas, placeholders),
+    )
+
+
+def _family(asked: Asked, behaviour: Behaviour) -> str:
+    """What to say where the words do not decide: the documented example if `lookup` is on offer, and a
+    plain answer otherwise, also after a tool's result."""
+    answered = bool(asked.messages) and asked.messages[-1].get("role") == "tool"
+    if "no-tool-call-first" in behaviour:
+        return "clean-tool-call" if _reminded(asked) else "clean"
+    if answered and ("once" in behaviour or behaviour.family is None):
+        return "clean"
+    if behaviour.family:
+        return behaviour.family
+    if "large-arguments" in behaviour:
+        return "clean-tool-call"
+    names = [(tool.get("function") or {}).get("name") for tool in asked.tools]
+    return "call-begin-as-terminator" if "lookup" in names else "clean"
+
+
+def _reminded(asked: Asked) -> bool:
+    """Whether the last message, and not the first of its kind, asks for a tool call."""
+    if len(asked.messages) < 2:
+        return False
+    last = asked.messages[-1]
+    return last.get("role") != "tool" and bool(_REMINDER.search(json.dumps(last.get("content"))))

@@ -1,0 +1,241 @@
+"""The simulator over real sockets."""
+
+import asyncio
+import gzip
+import json
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from scripts.vendor.server import Simulator, running_simulator
+
+CHAT = "/v1/chat/completions"
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with running_simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def client(simulator: Simulator) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=simulator.url, trust_env=False, timeout=10) as client:
+        yield client
+
+
+def request(words: str = "", **fields: Any) -> dict[str, Any]:
+    suffix = f"+{words}" if words else ""
+    return {"model": f"kimi-k2-thinking{suffix}", "messages": [{"role": "user", "content": "Hello"}], **fields}
+
+
+def raw(simulator: Simulator, content: bytes) -> bytes:
+    """Everything that is answered to these bytes until the connection is closed."""
+    with socket.create_connection(("127.0.0.1", httpx.URL(simulator.url).port or 0), timeout=10) as connection:
+        connection.sendall(content)
+        received = b""
+        while data := connection.recv(65536):
+            received += data
+    return received
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+def test_models_and_both_paths(client: httpx.Client) -> None:
+    assert "kimi-k2-thinking" in [model["id"] for model in client.get("/v1/models").json()["data"]]
+    whole = client.post(CHAT, json=request("clean"))
+    assert whole.json()["choices"][0]["message"]["content"] == "The answer is 42."
+    assert client.post("/chat/completions", json=request("clean")).content == whole.content
+
+
+def test_the_header_asks_as_the_name_does(client: httpx.Client) -> None:
+    answer = client.post(CHAT, json=request(), headers={"x-simulator": "error-429"})
+    assert answer.status_code == 429
+    assert answer.json()["error"]["type"] == "rate_limit_reached_error"
+
+
+def test_one_connection_serves_many_requests(client: httpx.Client, simulator: Simulator) -> None:
+    for stream in (True, False, True):
+        assert client.post(CHAT, json=request("clean", stream=stream)).status_code == 200
+    assert simulator.open == 1
+
+
+@pytest.mark.parametrize("how", ["cut=1", "cut=5,17", "cut=random:7"])
+def test_cuts_do_not_change_the_bytes(client: httpx.Client, how: str) -> None:
+    body = request(stream=True)
+    whole = client.post(CHAT, json=body, headers={"x-simulator": "markers-in-content"})
+    pieces = client.post(CHAT, json=body, headers={"x-simulator": f"markers-in-content, {how}"})
+    assert pieces.content == whole.content
+
+
+def test_each_cut_is_a_chunk_of_its_own(simulator: Simulator) -> None:
+    body = json.dumps(request("clean+cut=1", stream=True)).encode()
+    head = f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
+    chunks = raw(simulator, head.encode() + body).partition(b"\r\n\r\n")[2]
+    assert chunks.startswith(b"1\r\nd\r\n1\r\na\r\n1\r\nt\r\n1\r\na\r\n1\r\n:\r\n")
+    assert chunks.endswith(b"0\r\n\r\n")
+
+
+def test_an_old_client_gets_no_chunks(simulator: Simulator) -> None:
+    body = json.dumps(request("clean", stream=True)).encode()
+    answer = raw(simulator, f"POST {CHAT} HTTP/1.0\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
+    head, _, content = answer.partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in head
+    assert content.startswith(b"data: {")
+    assert content.endswith(b"data: [DONE]\n\n")
+
+
+def test_pipelined_requests_are_answered_in_order(simulator: Simulator) -> None:
+    one = b"GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n"
+    two = b"GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    answer = raw(simulator, one + two)
+    assert answer.index(b"200 OK") < answer.index(b"404 Not Found")
+
+
+def test_a_client_that_waits_to_be_told_to_go_on(simulator: Simulator) -> None:
+    with socket.create_connection(("127.0.0.1", httpx.URL(simulator.url).port or 0), timeout=10) as connection:
+        body = json.dumps(request("clean")).encode()
+        head = f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: {len(body)}\r\n\r\n"
+        connection.sendall(head.encode())
+        assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(body)
+        assert b"200 OK" in connection.recv(10000)
+
+
+def test_bad_http_is_refused(simulator: Simulator) -> None:
+    assert raw(simulator, b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+
+
+def test_broken_ends(client: httpx.Client, simulator: Simulator) -> None:
+    with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
+        client.post(CHAT, json=request("cut-mid-event", stream=True))
+    with pytest.raises(httpx.RemoteProtocolError):
+        client.post(CHAT, json=request("cut-mid-event"))
+    with pytest.raises(httpx.ReadError), client.stream("POST", CHAT, json=request("reset", stream=True)) as answer:
+        arriving = answer.iter_raw()
+        assert next(arriving).startswith(b"data: {")
+        list(arriving)
+    until(lambda: simulator.open == 0)
+    assert simulator.aborted == 0
+
+
+def test_compressed_answers(simulator: Simulator) -> None:
+    with httpx.Client(base_url=simulator.url, trust_env=False) as client:
+        with client.stream("POST", CHAT, json=request("clean+gzip", stream=True)) as answer:
+            compressed = b"".join(answer.iter_raw())
+        plain = client.post(CHAT, json=request("clean", stream=True))
+    assert gzip.decompress(compressed).replace(b"+gzip", b"") == plain.content
+
+
+def test_silence(client: httpx.Client, simulator: Simulator) -> None:
+    with pytest.raises(httpx.ReadTimeout):
+        client.post(CHAT, json=request("hang"), timeout=0.3)
+    with pytest.raises(httpx.ReadTimeout):
+        client.post(CHAT, json=request("hang-mid-stream", stream=True), timeout=0.3)
+    until(lambda: simulator.aborted == 2)
+
+
+def test_pauses_take_their_time(client: httpx.Client) -> None:
+    start = time.monotonic()
+    client.post(CHAT, json=request("clean+stall=300ms", stream=True))
+    assert time.monotonic() - start >= 0.3
+
+
+def test_a_client_that_leaves_is_counted_at_once(client: httpx.Client, simulator: Simulator) -> None:
+    with client.stream("POST", CHAT, json=request("clean+stall=1000s", stream=True)) as answer:
+        arriving = answer.iter_raw()
+        next(arriving)
+        assert client.get("/_connections").json() == {"open": 1, "aborted": 0}
+    until(lambda: client.get("/_connections").json() == {"open": 0, "aborted": 1})
+
+
+def test_a_client_that_leaves_a_long_answer_is_counted(client: httpx.Client, simulator: Simulator) -> None:
+    with client.stream("POST", CHAT, json=request("text-chunks=100000", stream=True)) as answer:
+        next(answer.iter_raw())
+    until(lambda: simulator.aborted == 1)
+
+
+def test_requests_are_shown_as_they_came(client: httpx.Client, simulator: Simulator) -> None:
+    client.post(CHAT + "?a=b", content=b'{"no": "model"}', headers={"X-Case": "Kept"})
+    [shown] = client.get("/_requests").json()
+    assert (shown["method"], shown["path"], shown["body"]) == ("POST", CHAT + "?a=b", '{"no": "model"}')
+    assert ["X-Case", "Kept"] in shown["headers"]
+    assert simulator.requests[0].header("x-case") == "Kept"
+    client.delete("/_requests")
+    assert client.get("/_requests").json() == []
+
+
+def test_scripts_are_used_once_each_and_the_last_one_stays(client: httpx.Client) -> None:
+    for status in (503, 200):
+        answer = {"model": "mine", "status": status, "body": {"status": status}}
+        assert client.post("/_script", json=answer).status_code == 200
+    answers = [client.post(CHAT, json={"model": "mine"}) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [503, 200, 200]
+    client.delete("/_script")
+    assert client.post(CHAT, json={"model": "mine"}).status_code == 400
+
+
+def test_a_script_gives_the_bytes_and_their_cuts(client: httpx.Client, simulator: Simulator) -> None:
+    simulator.script("mine", pieces=["data: 東\n\n", "data: b\n\n"], byte_cuts=[7], headers={"x-y": "z"})
+    with client.stream("POST", CHAT, json={"model": "mine"}) as answer:
+        assert answer.headers["x-y"] == "z"
+        assert b"".join(answer.iter_raw()) == "data: 東\n\ndata: b\n\n".encode()
+    simulator.forget()
+    assert not simulator.requests
+
+
+def test_mistakes_in_scripts_and_control_paths_are_told(client: httpx.Client) -> None:
+    assert "pices" in client.post("/_script", json={"model": "mine", "pices": []}).json()["error"]["message"]
+    for content in (b"[]", b"{", b"{}"):
+        assert client.post("/_script", content=content).status_code == 400
+    assert client.get("/_nothing").status_code == 404
+    assert client.put(CHAT, json=request()).status_code == 404
+
+
+def test_a_key_that_is_required() -> None:
+    with running_simulator(key="secret") as simulator, httpx.Client(base_url=simulator.url, trust_env=False) as client:
+        refused = client.post(CHAT, json=request())
+        assert refused.status_code == 401
+        assert refused.json()["error"] == {
+            "message": "Invalid Authentication",
+            "type": "invalid_authentication_error",
+        }
+        assert client.get("/v1/models", headers={"authorization": "Bearer secret"}).status_code == 200
+
+
+def test_tls(tmp_path: Path) -> None:
+    certificate, key = str(tmp_path / "certificate.pem"), str(tmp_path / "key.pem")
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+    command += " -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run([*command.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.create_default_context(cafile=certificate)
+    with running_simulator(tls=(certificate, key)) as simulator:
+        assert simulator.url.startswith("https://")
+        with httpx.Client(base_url=simulator.url, verify=context, trust_env=False) as client:
+            assert client.get("/v1/models").status_code == 200
+            assert client.post(CHAT, json=request("clean", stream=True)).text.endswith("[DONE]\n\n")
+
+
+def test_it_runs_in_the_test_s_own_loop() -> None:
+    async def use() -> int:
+        simulator = Simulator()
+        await simulator.stop()  # before it has started, too
+        await simulator.start()
+        async with httpx.AsyncClient(base_url=simulator.url, trust_env=False) as client:
+            status = (await client.get("/models")).status_code
+            await simulator.stop()
+        return status
+
+    assert asyncio.run(use()) == 200
