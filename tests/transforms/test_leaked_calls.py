@@ -4,7 +4,7 @@ import pytest
 
 from transforms.buffer import Buffer
 from transforms.grammars import KIMI, Role, tokens_of
-from transforms.leaked_calls import ARGUMENTS_LIMIT, HEADER_LIMIT, NOISE_LIMIT, CallReader, NoCall, ReadCall
+from transforms.leaked_calls import HEADER_LIMIT, NOISE_LIMIT, CallReader, NoCall, ReadCall
 
 TOKENS = tokens_of(KIMI)
 TOOLS = {
@@ -101,6 +101,7 @@ def test_markup_in_strings_is_data(string: str) -> None:
     ("text", "header", "arguments", "left"),
     [
         (f'{CB}functions.lookup:0{AB}{{"term": "x', "functions.lookup:0", '{"term": "x', ""),
+        (f'{CB}functions.lookup:0{AB}{{"term": "x <', "functions.lookup:0", '{"term": "x <', ""),
         (f'{CB}functions.lookup:0{AB}{{"term": "x{CE} and on', "functions.lookup:0", '{"term": "x', f"{CE} and on"),
         (f'{CB}functions.lookup:0{AB}{{"term": "x"<|tool_ca', "functions.lookup:0", '{"term": "x"', ""),
         (f"{CB}functions.lookup:0{AB}", "functions.lookup:0", "", ""),
@@ -284,7 +285,9 @@ def test_whether_a_call_is_whole(text: str, whole: bool) -> None:
 
 
 @pytest.mark.parametrize("opener", [f'{CB}functions.lookup:0{AB}{{"term": "', f'{K3}{OPEN}argument key="term"{SEP}'])
-def test_arguments_have_a_greatest_length(opener: str) -> None:
-    result, unread = _read(opener + "x" * (ARGUMENTS_LIMIT + 1))
+def test_arguments_have_a_greatest_length(opener: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("transforms.leaked_calls.ARGUMENTS_LIMIT", 5000)
+    assert isinstance(_read(opener + "x" * 4900)[0], list)
+    result, unread = _read(opener + "x" * 5001)
     assert isinstance(result, NoCall)
-    assert len(result.text) + len(unread) == len(opener) + ARGUMENTS_LIMIT + 1
+    assert result.text + unread == opener + "x" * 5001

@@ -86,12 +86,6 @@ def test_inline_code(text: str, inline: int) -> None:
     assert _after(text).inline == inline
 
 
-def test_a_lone_run_is_left() -> None:
-    prose = _after("a ` b")
-    prose.leave_inline()
-    assert prose.inline == 0
-
-
 @pytest.mark.parametrize(
     ("text", "quote"),
     [

@@ -35,7 +35,8 @@ def test_a_leaked_call_is_repaired_as_a_native_one_is() -> None:
 
 
 def test_markers_in_native_arguments_are_read_by_the_same_lexer() -> None:
-    arguments = '{"command": "a"}<|tool_call_end|><|tool_call_begin|>functions.Bash:7<|tool_call_argument_begin|>{"command": "b"}'
+    second = '<|tool_call_begin|>functions.Bash:7<|tool_call_argument_begin|>{"command": "b"}'
+    arguments = '{"command": "a"}<|tool_call_end|>' + second
     call = {"id": "x", "type": "function", "function": {"name": "Bash", "arguments": arguments}}
     choice, _ = _answer("", [call])
     assert [json.loads(call.arguments) for call in choice.calls] == [{"command": "a"}, {"command": "b"}]

@@ -1,0 +1,62 @@
+"""What the proxy remembers between requests, in memory and bounded: reasoning, and the habits of routes."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from enum import Enum
+
+REASONING_LIMIT = 64 * 1024 * 1024  # characters of reasoning kept, over all conversations
+
+
+class ReasoningMemory:
+    """Reasoning that clients drop, by its key (`transforms/reasoning.py`); the least recently used goes
+    first when the limit is reached."""
+
+    def __init__(self, limit: int = REASONING_LIMIT) -> None:
+        self._limit = limit
+        self._size = 0
+        self._texts: OrderedDict[str, str] = OrderedDict()
+
+    def recall(self, key: str) -> str | None:
+        if key in self._texts:
+            self._texts.move_to_end(key)
+        return self._texts.get(key)
+
+    def remember(self, key: str, reasoning: str) -> None:
+        self._size += len(reasoning) - len(self._texts.pop(key, ""))
+        self._texts[key] = reasoning
+        while self._size > self._limit:
+            _, dropped = self._texts.popitem(last=False)
+            self._size -= len(dropped)
+
+
+class Habit(Enum):
+    """How a route's answers begin when they bring no reasoning."""
+
+    UNKNOWN = "unknown"
+    CLEAN = "clean"  # such an answer was just an answer
+    ORPHANS = "orphans"  # thinking came as text, with only a closing tag
+
+
+@dataclass(slots=True)
+class RouteMemory:
+    """What one route has shown. `reasoning_field` is where its answers have their reasoning."""
+
+    habit: Habit = Habit.UNKNOWN
+    reasoning_field: str | None = None
+
+    def holds_text(self, *, thinks: bool, tools_offered: bool) -> bool:
+        """Whether an answer's text is held until it is known not to be thinking.
+
+        A model that never thinks is not suspected, and a route that has shown the defect always is. A new
+        route is suspected only where no agent waits: with tools offered the first words go out at once.
+        """
+        if self.habit is Habit.ORPHANS:
+            return True
+        return self.habit is Habit.UNKNOWN and thinks and not tools_offered
+
+    def learn(self, *, orphan: bool, reasoned: bool, said: bool) -> None:
+        """One answer's evidence. Once seen, the defect is expected from then on."""
+        if orphan:
+            self.habit = Habit.ORPHANS
+        elif said and not reasoned and self.habit is Habit.UNKNOWN:
+            self.habit = Habit.CLEAN

@@ -1,0 +1,215 @@
+"""What the other addons share: the settings in force, the exchanges under way, the log, the memory."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from mitmproxy import connection, ctx, exceptions, http
+from mitmproxy.addonmanager import Loader
+
+from addons.admission import is_base_url
+from addons.exchange import Exchange
+from addons.mask import Mask
+from addons.memory import ReasoningMemory, RouteMemory
+from addons.splice import end, is_ready, limit_to
+from config.load import ConfigFile, load, read_environment
+from config.routes import Routes
+from config.schema import Settings, SettingsError
+from transforms.profiles import PROFILES
+from transforms.providers import PROVIDERS
+from transforms.vendors import VENDORS
+from webui.records import ExchangeIds
+from webui.store import Store
+
+RELOAD_INTERVAL = 1.0  # seconds between two looks at the configuration file
+GRACE = 1.0  # seconds that the hooks of a client's flows may come after the client has gone
+
+# The APIs' own hosts. Every other TLS connection passes unopened.
+API_HOSTS = (
+    "api.openai.com",
+    "api.anthropic.com",
+    "openrouter.ai",
+    "api.moonshot.ai",
+    "api.moonshot.cn",
+    "aiplatform.googleapis.com",
+)
+
+logger = logging.getLogger(__name__)
+
+
+class State:
+    """Loads and reloads the settings; owns the store. All other addons are given this one."""
+
+    settings: Settings
+    routes: Routes
+    store: Store
+
+    def __init__(self) -> None:
+        self.exchanges: dict[str, Exchange] = {}
+        self.ids = ExchangeIds()
+        self.reasoning = ReasoningMemory()
+        self.memories: dict[str, RouteMemory] = {}
+        self._file: ConfigFile | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loaded = False
+        self.keeps_host_header = False  # what the user told mitmproxy; see `load`
+        self._eager = True  # likewise
+        limit_to(self)
+
+    def load(self, loader: Loader) -> None:
+        loader.add_option(
+            "kimi_config",
+            str,
+            "",
+            "The model configuration; default MODEL_CONFIG_PATH or ./model-config.yaml.",
+        )
+        loader.add_option(
+            "kimi_dashboard",
+            str,
+            "default",
+            "HOST:PORT of the dashboard, empty = off; default DASHBOARD_ADDRESS.",
+        )
+        # The original host of a rerouted request need not be reachable, nor the dashboard be up, and the
+        # base URL's listener needs the client's own Host. Said here because mitmproxy listens before it
+        # calls `running`. Where it is not about us, the user's own settings still count: see
+        # `Router._name_the_target` and `connects_at_once`.
+        self.keeps_host_header = bool(ctx.options.keep_host_header)
+        self._eager = ctx.options.connection_strategy == "eager"
+        ctx.options.update(connection_strategy="lazy", keep_host_header=True)
+
+    def configure(self, updated: set[str]) -> None:
+        if self._loaded and "kimi_config" not in updated:
+            return
+        try:
+            self._apply(self._read())
+            if not self._loaded:
+                self.store = Store(self.settings.database_url, self.settings.blob_url)
+        except SettingsError as error:
+            self._refuse(f"the configuration is not usable:\n{error}")
+        except ValueError as error:
+            self._refuse(f"the log cannot be kept: {error}")
+        else:
+            if not self._loaded:
+                self.store.start()
+            self._loaded = True
+
+    def _refuse(self, problem: str) -> None:
+        """mitmproxy does not start once an error is logged; an exception it would show with its traceback."""
+        if self._loaded:
+            raise exceptions.OptionsError(problem)
+        logger.error(problem)
+
+    def running(self) -> None:
+        self._watch = asyncio.get_running_loop().create_task(self._watch_file())
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        self._turn_away_early(flow)
+
+    def http_connect(self, flow: http.HTTPFlow) -> None:
+        self._turn_away_early(flow)
+
+    def _turn_away_early(self, flow: http.HTTPFlow) -> None:
+        """A request before mitmproxy is ready would make it end with an error of its own. Such a client sees
+        a closed connection, as one that came still earlier does."""
+        if not is_ready():
+            flow.kill()
+
+    async def done(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+        if self._loaded:
+            await asyncio.to_thread(self.store.close)
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """A provider that repeats our credential in a header shows it to nobody."""
+        exchange = self.exchanges.get(flow.id)
+        if exchange and flow.response and (secrets := exchange.known_secrets()):
+            mask = Mask(secrets)
+            headers = flow.response.headers
+            headers.fields = tuple((name, mask.clean(value)) for name, value in headers.fields)
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        """Likewise for the body of a replayed flow; the others' are the relay's."""
+        exchange = self.exchanges.get(flow.id)
+        if exchange and flow.is_replay == "request" and flow.response and flow.response.raw_content:
+            flow.response.raw_content = Mask(exchange.known_secrets()).clean(flow.response.raw_content)
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        left = [exchange for exchange in self.exchanges.values() if exchange.flow.client_conn.id == client.id]
+        if left:
+            task = asyncio.get_running_loop().create_task(self._end_forgotten(left))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _end_forgotten(self, exchanges: Sequence[Exchange]) -> None:
+        """Others end now, by mitmproxy's own hooks."""
+        await asyncio.sleep(GRACE)
+        for exchange in exchanges:
+            if self.exchanges.get(exchange.flow.id) is exchange:
+                await end(exchange.flow)
+
+    def intercepts(self, host: str) -> bool:
+        """Whether connections to this host are decrypted."""
+        host = host.lower().rstrip(".")
+        return host in self._hosts or host.endswith("-aiplatform.googleapis.com")
+
+    # ------------------------------------------------------------------ the scope of `splice.py`
+
+    def conceals(self, flow: http.HTTPFlow) -> bool:
+        """Whether the flow's credentials are kept out of sight."""
+        # Where connections are redirected, the flow's own host is but an address.
+        hosts = (flow.request.host, flow.request.pretty_host)
+        return is_base_url(flow) or any(map(self.intercepts, hosts))
+
+    def connects_at_once(self, host: str) -> bool:
+        """Whether a CONNECT to this host opens the connection before the client has spoken, as mitmproxy does
+        unless told otherwise: in some protocols the server speaks first, and a dead host should be a 502."""
+        return self._eager and not self.intercepts(host)
+
+    def memory(self, route_key: str) -> RouteMemory:
+        return self.memories.setdefault(route_key, RouteMemory())
+
+    def _read(self) -> Settings:
+        directory = Path.cwd()
+        path = ctx.options.kimi_config or None
+        environment = read_environment(directory, os.environ)
+        self._file = ConfigFile.of(environment, directory=directory, config_path=path)
+        return load(
+            environment,
+            directory=directory,
+            providers=PROVIDERS.keys(),
+            families=PROFILES.keys(),
+            vendors=VENDORS.keys(),
+            config_path=path,
+        )
+
+    def _apply(self, settings: Settings) -> None:
+        self.settings = settings
+        self.routes = Routes(settings, random.Random())
+        self._hosts = {*API_HOSTS, *settings.hosts}
+        keys = {route.key for route in settings.routes}
+        self.memories = {key: memory for key, memory in self.memories.items() if key in keys}
+
+    async def _watch_file(self) -> None:
+        while self._file is not None:
+            await asyncio.sleep(RELOAD_INTERVAL)
+            if await asyncio.to_thread(self._file.changed):
+                await self._reload()
+
+    async def _reload(self) -> None:
+        try:
+            self._apply(await asyncio.to_thread(self._read))
+        except SettingsError as error:
+            problems = "; ".join(str(error).splitlines())
+            logger.error("the changed configuration is not usable, the last good one stays in force: %s", problems)
+        except Exception:
+            logger.exception("the changed configuration could not be read, the last good one stays in force")
+        else:
+            logger.info("the configuration was read again: %d models", len(self.settings.routes))

@@ -1,0 +1,247 @@
+"""Real parts: mitmdump or mitmweb as a process with our addon, in front of the vendor simulator.
+
+simulator        the vendor, forgotten and counted anew for each test; the same server all session long
+start_proxy      start_proxy(models=…, environment=…, …) → Proxy; stopped when the test ends
+proxy            one proxy for all tests that need none of their own: every name is served by the simulator
+until            until(condition) waits for something that happens elsewhere
+"""
+
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+import pytest
+
+from scripts.vendor.server import Simulator, running_simulator
+
+PROJECT = Path(__file__).parents[2]
+KEY = "provider-key-0123456789"  # what the proxy presents to the vendor
+MODES = ("regular@127.0.0.1:{regular}", "reverse:http://127.0.0.1:{dashboard}@127.0.0.1:{reverse}")
+WAIT = 30.0  # seconds; reached only when something is broken
+
+# Of whoever runs the tests; none of it may change what they see.
+_FOREIGN = (
+    *("MODEL_CONFIG", "OPENAI_", "ANTHROPIC_", "OPENROUTER_", "VERTEX_", "GOOGLE_", "KIMI_", "LOG_", "LIVESTORE_"),
+    *("DASHBOARD_", "ENSURE_TOOL_CALL_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT"),
+)
+
+type Models = Sequence[Mapping[str, Any]]
+
+
+@dataclass(slots=True)
+class Proxy:
+    """A running proxy. `data` is its working directory: the log is in `data/logs.db` and `data/blobs`."""
+
+    process: subprocess.Popen[bytes]
+    data: Path
+    ca: Path  # the certificate that clients must trust
+    base_url: str = ""  # without /v1
+    proxy_url: str = ""
+    web_url: str = ""  # of mitmweb
+    dashboard_url: str = ""
+    clients: list[httpx.Client] = field(default_factory=list)
+
+    def log(self) -> str:
+        """All that it has written to its terminal."""
+        return (self.data / "output.txt").read_text(errors="replace")
+
+    def client(self, *, through: bool = False, **options: Any) -> httpx.Client:
+        """For the base URL, or with `through` by way of the proxy, trusting its certificate."""
+        options = {"timeout": WAIT, "trust_env": False, **options}
+        if through:
+            trusted = self.trusted(http2=options.get("http2", False))
+            client = httpx.Client(proxy=self.proxy_url, verify=trusted, **options)
+        else:
+            client = httpx.Client(base_url=self.base_url, **options)
+        self.clients.append(client)
+        return client
+
+    def trusted(self, *, http2: bool = False) -> ssl.SSLContext:
+        """For TLS clients; with `http2` one that speaks nothing else, where httpx would prefer HTTP/1.1."""
+        context = (_OnlyHttp2 if http2 else ssl.SSLContext)(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(self.ca)
+        return context
+
+    def stop(self) -> int:
+        """Ends it as a user does, and gives its exit code."""
+        for client in self.clients:
+            client.close()
+        self.clients.clear()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(WAIT)
+
+
+class _OnlyHttp2(ssl.SSLContext):
+    def set_alpn_protocols(self, protocols: Any) -> None:
+        super().set_alpn_protocols(["h2"])
+
+
+class StartProxy(Protocol):
+    def __call__(
+        self,
+        models: Models | None = None,
+        *,
+        config: str | None = None,
+        environment: Mapping[str, str] = {},
+        arguments: Sequence[str] = (),
+        modes: Sequence[str] = MODES,
+        web: bool = False,
+        dashboard: bool = False,
+        directory: Path | None = None,
+        wait: bool = True,
+    ) -> Proxy:
+        """Starts mitmdump, or with `web` mitmweb.
+
+        The configuration is `models` in MODEL_CONFIG, or `config`, the text of a `model-config.yaml` in the
+        working directory; without both, every name is served by the simulator. `modes` replaces the two
+        listeners; in it `{regular}`, `{reverse}`, `{dashboard}` are free ports. `wait=False` does not wait.
+        """
+        ...
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def served_by(url: str, **entry: Any) -> dict[str, Any]:
+    """An entry of the configuration that the simulator serves."""
+    options = {"base_url": f"{url}/v1", "api_key": KEY, **entry.pop("provider_config", {})}
+    return {"name": "*", "provider": "openai", "provider_config": options, **entry}
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[..., None]:
+    def wait(condition: Callable[[], Any], seconds: float = WAIT) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "it did not happen"
+            time.sleep(0.02)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def session_simulator() -> Iterator[Simulator]:
+    with running_simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(session_simulator: Simulator) -> Simulator:
+    session_simulator.forget()
+    session_simulator.aborted = 0
+    return session_simulator
+
+
+@pytest.fixture(scope="session")
+def confdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """mitmproxy's own folder: its certificates are made once."""
+    return tmp_path_factory.mktemp("mitmproxy")
+
+
+@pytest.fixture
+def start_proxy(simulator: Simulator, confdir: Path, tmp_path: Path) -> Iterator[StartProxy]:
+    yield from _starter(simulator, confdir, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def proxy(session_simulator: Simulator, confdir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    """Serves every name by the simulator, under profiles named like vendors by these vendors' rules, and the
+    profile `plain` without rules."""
+    starter = _starter(session_simulator, confdir, tmp_path_factory.mktemp("proxy"))
+    start = next(starter)
+    url = session_simulator.url
+    vendors = ("moonshot", "vllm", "groq", "openrouter")
+    models = [served_by(url)]
+    models += [served_by(url, profile=vendor, provider_config={"vendor": vendor}) for vendor in vendors]
+    models += [served_by(url, profile="plain", family="plain")]
+    yield start(models)
+    next(starter, None)
+
+
+def _starter(simulator: Simulator, confdir: Path, folder: Path) -> Iterator[StartProxy]:
+    started: list[Proxy] = []
+
+    def start(
+        models: Models | None = None,
+        *,
+        config: str | None = None,
+        environment: Mapping[str, str] = {},
+        arguments: Sequence[str] = (),
+        modes: Sequence[str] = MODES,
+        web: bool = False,
+        dashboard: bool = False,
+        directory: Path | None = None,
+        wait: bool = True,
+    ) -> Proxy:
+        data = directory or folder / f"proxy-{len(started)}"
+        data.mkdir(parents=True, exist_ok=True)
+        ports = {name: free_port() for name in ("regular", "reverse", "dashboard", "web")}
+        variables = {name: value for name, value in os.environ.items() if not name.upper().startswith(_FOREIGN)}
+        variables |= {"LOG_DB_PATH": str(data / "data" / "logs.db"), "LOG_BLOB_ROOT": str(data / "data" / "blobs")}
+        variables["DASHBOARD_ADDRESS"] = f"127.0.0.1:{ports['dashboard']}" if dashboard else ""
+        if config is None:
+            models = [served_by(simulator.url)] if models is None else models
+            variables["MODEL_CONFIG"] = json.dumps({"models": list(models)})
+        else:
+            (data / "model-config.yaml").write_text(config)
+        command = [str(Path(sys.executable).parent / ("mitmweb" if web else "mitmdump"))]
+        command += ["-s", str(PROJECT / "addons" / "kimi.py"), "--set", f"confdir={confdir}"]
+        if web:
+            command += ["--no-web-open-browser", "--web-port", str(ports["web"]), "--set", "web_password=password"]
+        modes = [mode.format(**ports) for mode in modes]
+        command += [part for mode in modes for part in ("--mode", mode)]
+        with (data / "output.txt").open("wb") as output:
+            process = subprocess.Popen(
+                [*command, *arguments],
+                cwd=data,
+                env={**variables, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        proxy = Proxy(
+            process,
+            data,
+            confdir / "mitmproxy-ca-cert.pem",
+            base_url=f"http://127.0.0.1:{ports['reverse']}",
+            proxy_url=f"http://127.0.0.1:{ports['regular']}",
+            web_url=f"http://127.0.0.1:{ports['web']}",
+            dashboard_url=f"http://127.0.0.1:{ports['dashboard']}",
+        )
+        started.append(proxy)
+        if wait:
+            expected = [port for name, port in ports.items() if any(mode.endswith(f":{port}") for mode in modes)]
+            expected += [ports["dashboard"]] if dashboard else []
+            _wait_for(proxy, [*expected, ports["web"]] if web else expected)
+        return proxy
+
+    yield start
+    for proxy in started:
+        proxy.stop()
+
+
+def _wait_for(proxy: Proxy, ports: list[int]) -> None:
+    end = time.monotonic() + WAIT
+    while ports:
+        assert proxy.process.poll() is None, proxy.log()
+        assert time.monotonic() < end, f"not listening: {ports}\n{proxy.log()}"
+        with socket.socket() as one:
+            listens = one.connect_ex(("127.0.0.1", ports[0])) == 0
+        if listens:
+            ports.pop(0)
+        else:
+            time.sleep(0.02)
