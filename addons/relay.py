@@ -219,9 +219,9 @@ class Relay:
         self._state.exchanges.pop(exchange.flow.id, None)
         if exchange.pipeline is None:
             return
-        self._learn(exchange)
         self.recorder.end(exchange)
         _mark(exchange, exchange.pipeline.transcript)
+        self._learn(exchange)
 
     def _learn(self, exchange: Exchange) -> None:
         assert exchange.pipeline is not None and exchange.route is not None and exchange.request is not None

@@ -5,7 +5,8 @@ import json
 import warnings
 from typing import Any
 
-from transforms.tool_schemas import Schema, item_schema, property_schema, type_name, wants_decoding
+from transforms.schema_keywords import type_name
+from transforms.tool_schemas import Schema, item_schema, property_schema, wants_decoding
 
 # Python's own parser takes some hundred bytes of memory for each character.
 LITERAL_LIMIT = 256 * 1024  # characters

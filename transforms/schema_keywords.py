@@ -98,18 +98,19 @@ def infer_type(schema: Mapping[str, Any]) -> str | list[str] | None:
             return _TYPE_OF_KEYWORD[keyword]
     examples = schema.get("examples")
     if schema.get("default") is not None:
-        return _type_of(schema["default"])
+        return type_name(schema["default"])
     return _common_type(examples) if isinstance(examples, list) and examples else None
 
 
 def _common_type(values: list[Any]) -> str | list[str]:
-    types = list(dict.fromkeys(_type_of(value) for value in values))
+    types = list(dict.fromkeys(type_name(value) for value in values))
     if set(types) == {"integer", "number"}:
         return "number"
     return types[0] if len(types) == 1 else types
 
 
-def _type_of(value: Any) -> str:
+def type_name(value: Any) -> str:
+    """The JSON type of a Python value that JSON can hold."""
     match value:
         case None:
             return "null"
@@ -121,7 +122,7 @@ def _type_of(value: Any) -> str:
             return "number"
         case str():
             return "string"
-        case list():
+        case list() | tuple():
             return "array"
         case _:
             return "object"

@@ -14,6 +14,8 @@ from jsonschema.validators import Draft202012Validator, validator_for
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from transforms.schema_keywords import type_name
+
 type Schema = Mapping[str, Any]
 
 # Neither `$ref` to `$ref` nor combinations in combinations are followed deeper: they may be circular.
@@ -95,25 +97,6 @@ def expected_types(schema: Schema | None, root: Schema | None, depth: int = 0) -
         types = [expected_types(_readable(branch), root, depth + 1) or _ALL_TYPES for branch in branches]
         limits.append(frozenset.intersection(*types) if word == "allOf" else frozenset.union(*types))
     return frozenset.intersection(*limits) if limits else None
-
-
-def type_name(value: Any) -> str:
-    """The JSON type of a Python value that JSON can hold."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "boolean"
-        case int():
-            return "integer"
-        case float():
-            return "number"
-        case str():
-            return "string"
-        case list() | tuple():
-            return "array"
-        case _:
-            return "object"
 
 
 def wants_decoding(schema: Schema | None, root: Schema | None) -> frozenset[str]:

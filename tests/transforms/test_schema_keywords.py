@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from transforms.schema_keywords import infer_type, map_subschemas, merge_schemas
+import pytest
+
+from transforms.schema_keywords import infer_type, map_subschemas, merge_schemas, type_name
 
 
 def test_subschemas_are_found_where_schemas_stand_and_nowhere_else() -> None:
@@ -46,3 +48,11 @@ def test_merging_keeps_all_properties_and_the_first_word() -> None:
 
 def test_nothing_implies_nothing() -> None:
     assert infer_type({"description": "d", "default": None, "examples": []}) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [(None, "null"), (True, "boolean"), (1, "integer"), (1.5, "number"), ("", "string"), ([], "array"), ({}, "object")],
+)
+def test_type_names(value: object, name: str) -> None:
+    assert type_name(value) == name

@@ -2,7 +2,7 @@
 
 import pytest
 
-from transforms.tool_schemas import allows, declares, expected_types, item_schema, property_schema, takes, type_name
+from transforms.tool_schemas import allows, declares, expected_types, item_schema, property_schema, takes
 
 TEXT = {"type": "string"}
 CITY = {"type": "object", "properties": {"city": TEXT}, "required": ["city"]}
@@ -92,11 +92,3 @@ def test_items_have_schemas():
 )
 def test_expected_types(schema, types):
     assert expected_types(schema, schema) == (None if types is None else frozenset(types))
-
-
-@pytest.mark.parametrize(
-    ("value", "name"),
-    [(None, "null"), (True, "boolean"), (1, "integer"), (1.5, "number"), ("", "string"), ([], "array"), ({}, "object")],
-)
-def test_type_names(value, name):
-    assert type_name(value) == name
