@@ -7,6 +7,7 @@ own leads to 127.0.0.1 (DNS rebinding), by its `Host`. Neither can be set by the
 import hmac
 from collections.abc import Mapping
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 from mitmproxy import http
@@ -20,7 +21,7 @@ _LOCAL_NAMES = frozenset({"localhost", "kimi.proxy"})
 
 
 class RefusalError(Exception):
-    """The request is answered here, with an error of the client's format."""
+    """The request is answered here, with an error of the client's format. `extra` are further fields of it."""
 
     def __init__(
         self,
@@ -30,9 +31,10 @@ class RefusalError(Exception):
         headers: Mapping[str, str] | None = None,
         *,
         code: str | None = None,
+        **extra: Any,
     ) -> None:
         super().__init__(message)
-        self.failure = Failure(message, type, status, code)
+        self.failure = Failure(message, type, status, code, extra)
         self.headers = headers or {}
 
 

@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from mitmproxy import http
@@ -54,7 +54,9 @@ class Exchange:
     served: str = ""
     client_format: str = ""
     stream: bool = False
+    body: Mapping[str, Any] | None = None  # the client's, where a later request may refer to it
     request: "Request | None" = None
+    estimated_tokens: int = 0  # of the prompt, before upstream has counted it
     pipeline: "Pipeline | None" = None
     wire_headers: Mapping[str, str] = field(default_factory=dict)  # added to the request only on the wire
     secrets: Sequence[bytes] = ()  # what must not be written down

@@ -49,6 +49,7 @@ class Recorder:
                 model=exchange.served,
                 client_address=peer[0] if peer else "",
                 stream=exchange.stream,
+                estimated_input_tokens=exchange.estimated_tokens or None,
             )
         )
         self._state.store.begin_attempt(

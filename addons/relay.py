@@ -21,6 +21,7 @@ from transforms.profiles.profile import Prepared, Profile, answer_context
 from transforms.providers.provider import Provider
 from transforms.reasoning import remember
 from transforms.transcript import Transcript
+from transforms.translation import DROPPED
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ _NOT_PASSED = frozenset(
     ]
 )
 _ACCOUNT = re.compile(r".*(?:session|account|organi[sz]ation|project|user-?id|auth|api-?key|secret|cookie).*", re.I)
+_REQUEST_ID_OF = {"anthropic_messages": "request-id"}
 _REQUEST_ID_HEADERS = ("x-request-id", "x-generation-id", "x-trace-id", "request-id", "cf-ray")
 
 
@@ -67,25 +69,27 @@ class Relay:
         holds = not exchange.stream or memory.holds_text(
             thinks=profile.thinks(exchange.served), tools_offered=bool(exchange.request.tools)
         )
+        client = DIALECTS[exchange.client_format]
         options = exchange.request.parameters.get("stream_options")
         envelope = Envelope(
-            id=f"chatcmpl-{exchange.id}",
+            id=f"{client.ID_PREFIX}{exchange.id}",
             model=exchange.asked,
             created=int(exchange.started),
             include_usage=isinstance(options, dict) and bool(options.get("include_usage")),
+            request=exchange.request,
+            input_tokens=exchange.estimated_tokens
+            and self._state.calibration.apply(exchange.served, exchange.estimated_tokens),
         )
         stages = profile.stages(answer_context(exchange.request, prepared, hold_undecided=holds))
         untouched = not stages and exchange.asked == exchange.served and exchange.client_format == provider.dialect
         exchange.pipeline = Pipeline(
             upstream=DIALECTS[provider.dialect],
-            client=DIALECTS[exchange.client_format],
+            client=client,
             stages=stages,
             envelope=envelope,
             stream=exchange.stream,
             untouched=untouched,
         )
-        for repair in prepared.repairs:
-            exchange.pipeline.transcript.repair(repair)
 
     # ------------------------------------------------------------------ the wire
 
@@ -206,6 +210,8 @@ class Relay:
                 del headers[name]
         headers["content-type"] = kind
         headers["x-kimi-proxy-exchange"] = exchange.id
+        # The SDKs name it in their errors; upstream's own may be under another name.
+        headers.setdefault(_REQUEST_ID_OF.get(exchange.client_format, "x-request-id"), f"req_{exchange.id}")
         assert exchange.route is not None
         # The served name may be the client's own words.
         headers["x-kimi-proxy-route"] = quote(_served(exchange)[:200], safe=string.punctuation + " ")
@@ -236,6 +242,13 @@ class Relay:
             known = remember(exchange.request, transcript.response(), 0)
             if known is not None:
                 self._state.reasoning.remember(*known)
+        if exchange.estimated_tokens:
+            counted = (transcript.usage or {}).get("prompt_tokens")
+            if isinstance(counted, int):
+                self._state.calibration.feed(exchange.served, exchange.estimated_tokens, counted)
+        body = exchange.pipeline.body
+        if exchange.body is not None and complete and body is not None:
+            self._state.conversations.remember(str(body.get("id")), exchange.body, body.get("output") or ())
 
 
 class _Stream:
@@ -287,7 +300,9 @@ class _Stream:
 
 def _mark(exchange: Exchange, transcript: Transcript) -> None:
     """What mitmweb shows of the exchange, and what a saved flow says."""
-    counts = ", ".join(f"{kind} ×{n}" if n > 1 else kind for kind, n in transcript.repair_counts.items())
+    counts = ", ".join(
+        f"{kind} ×{n}" if n > 1 else kind for kind, n in transcript.repair_counts.items() if kind not in DROPPED
+    )
     comment = f"{exchange.asked} → {_served(exchange)}"
     if transcript.failure is not None:
         comment += f" · failed: {transcript.failure.type}"

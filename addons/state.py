@@ -5,13 +5,15 @@ import contextlib
 import logging
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 from mitmproxy import connection, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
 from addons.admission import is_base_url
+from addons.conversations import Conversations
 from addons.exchange import Exchange
 from addons.mask import Mask
 from addons.memory import ReasoningMemory, RouteMemory
@@ -19,8 +21,11 @@ from addons.splice import end, is_ready, limit_to
 from config.load import ConfigFile, load, read_environment
 from config.routes import Routes
 from config.schema import Settings, SettingsError
+from transforms.calibration import Calibration
 from transforms.profiles import PROFILES
 from transforms.providers import PROVIDERS
+from transforms.request import Request
+from transforms.token_estimate import estimate_tokens
 from transforms.vendors import VENDORS
 from webui.records import ExchangeIds
 from webui.store import Store
@@ -52,6 +57,8 @@ class State:
         self.exchanges: dict[str, Exchange] = {}
         self.ids = ExchangeIds()
         self.reasoning = ReasoningMemory()
+        self.conversations = Conversations()
+        self.calibration = Calibration()
         self.memories: dict[str, RouteMemory] = {}
         self._file: ConfigFile | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -106,6 +113,7 @@ class State:
 
     def running(self) -> None:
         self._watch = asyncio.get_running_loop().create_task(self._watch_file())
+        self._keep(self._learn_from_log())
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         self._turn_away_early(flow)
@@ -144,9 +152,22 @@ class State:
     def client_disconnected(self, client: connection.Client) -> None:
         left = [exchange for exchange in self.exchanges.values() if exchange.flow.client_conn.id == client.id]
         if left:
-            task = asyncio.get_running_loop().create_task(self._end_forgotten(left))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._keep(self._end_forgotten(left))
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs something beside the hooks."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _learn_from_log(self) -> None:
+        """What models have counted before this process began."""
+        try:
+            evidence = await asyncio.to_thread(self.store.token_evidence)
+        except RuntimeError:
+            return  # a new log has no tables yet
+        for model, estimated, counted in evidence:
+            self.calibration.feed(model, estimated, counted)
 
     async def _end_forgotten(self, exchanges: Sequence[Exchange]) -> None:
         """Others end now, by mitmproxy's own hooks."""
@@ -172,6 +193,10 @@ class State:
         """Whether a CONNECT to this host opens the connection before the client has spoken, as mitmproxy does
         unless told otherwise: in some protocols the server speaks first, and a dead host should be a 502."""
         return self._eager and not self.intercepts(host)
+
+    def count_tokens(self, model: str, request: Request) -> int:
+        """How many tokens a prompt has for this model, as far as can be told from here."""
+        return self.calibration.apply(model, estimate_tokens(request))
 
     def memory(self, route_key: str) -> RouteMemory:
         return self.memories.setdefault(route_key, RouteMemory())

@@ -1,8 +1,8 @@
 """The corpus for tests: cases by kind, and the judge.
 
 A test that takes `case` and is marked `@pytest.mark.corpus("openai_chat/responses")` runs once for each case
-of that folder, or of several. `corpus_cases` gives the cases of a folder as a list, `judge` is
-`corpus/judge.py`.
+of that folder, or of several. `corpus_cases` gives the cases of a folder as a list. `judge` is
+`corpus/judge.py`, `formats` is `formats.py`: modules for which no package may be made here.
 """
 
 import importlib.util
@@ -52,9 +52,19 @@ def corpus_cases() -> Callable[[str], list[Case]]:
 
 @pytest.fixture(scope="session")
 def judge() -> ModuleType:
-    name = "corpus_judge"
+    return load_module(CORPUS / "judge.py")
+
+
+@pytest.fixture(scope="session")
+def formats() -> ModuleType:
+    return load_module(Path(__file__).parent / "formats.py")
+
+
+def load_module(path: Path) -> ModuleType:
+    """The module of a file, once."""
+    name = f"tests_{path.stem}"
     if name not in sys.modules:
-        specification = importlib.util.spec_from_file_location(name, CORPUS / "judge.py")
+        specification = importlib.util.spec_from_file_location(name, path)
         assert specification and specification.loader
         module = importlib.util.module_from_spec(specification)
         sys.modules[name] = module

@@ -9,7 +9,7 @@ A choice is one of the alternatives that `n > 1` asks for; nearly every answer h
 is numbered from 0 within its choice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
@@ -133,6 +133,9 @@ class Repair:
     after: str = ""
     choice: int = 0
 
+
+type Report = Callable[[Repair], object]
+"""Told of each repair."""
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 

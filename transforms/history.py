@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from transforms.events import Repair
-from transforms.parameters import Report
+from transforms.events import Repair, Report
 from transforms.request import REASONING_FIELDS, Call, Message, Part, Request, Tool
 
 _FILLER = re.compile(r"\s*(?:\(no content\)\s*)+")

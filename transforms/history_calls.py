@@ -14,8 +14,7 @@ from typing import Any
 
 import json_repair
 
-from transforms.events import Repair
-from transforms.parameters import Report
+from transforms.events import Repair, Report
 from transforms.request import Call, Message, Part, Request
 
 STUB_RESULT = "No result: the call was interrupted before it answered."
@@ -70,8 +69,9 @@ def valid_arguments(arguments: Any) -> str:
     return _dump({UNPARSED: _as_text(arguments)})
 
 
-def settle_calls(request: Request, report: Report) -> Request:
-    """Numbers the calls, ties the results to them, and puts them where they belong.
+def settle_calls(request: Request, report: Report, *, number: bool = True) -> Request:
+    """Numbers the calls, ties the results to them, and puts them where they belong. Without `number` ids stay
+    as they are, where upstream's format is not Kimi's own template and it knows them by what it said.
 
     A result belongs to the nearest preceding unanswered call with its id, in the order of that message's
     calls; one without an id, directly after an assistant message, to its first unanswered call. Results
@@ -96,7 +96,9 @@ def settle_calls(request: Request, report: Report) -> Request:
         elif not _has_calls(message):
             settled.append(message)
         else:
-            calls = [replace(c, id=f"functions.{c.name}:{n}") for n, c in enumerate(message.tool_calls, count)]
+            calls = list(message.tool_calls)
+            if number:
+                calls = [replace(call, id=f"functions.{call.name}:{n}") for n, call in enumerate(calls, count)]
             count += len(calls)
             settled.append(replace(message, tool_calls=tuple(calls)))
             for position, result in results.get(index, ()):

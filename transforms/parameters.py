@@ -6,25 +6,24 @@ Unknown parameters pass too.
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from transforms.events import Repair
+from transforms.events import Repair, Report
 from transforms.request import Request
 from transforms.vendors import Vendor
-
-type Report = Callable[[Repair], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Traits:
     """What is special about a generation of models: whether it thinks, the parameters with one fixed value,
-    and whether `tool_choice: required` works while it thinks."""
+    whether `tool_choice: required` works while it thinks, and whether it can be told how much to think."""
 
     thinking: Literal["never", "always", "switchable"]
     pinned: tuple[str, ...] = ()
     takes_required: bool = False
+    takes_effort: bool = False
 
 
 PLAIN = Traits("never")
@@ -34,6 +33,7 @@ K3 = Traits(
     "switchable",
     ("temperature", "top_p", "n", "presence_penalty", "frequency_penalty"),
     takes_required=True,
+    takes_effort=True,
 )
 
 # k2, k2.6, k2p5 (Fireworks), k2-5; but the date in k2-0905 is no minor version.

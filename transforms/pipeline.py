@@ -9,13 +9,26 @@ format's error event. Nothing follows an answer's end, whatever upstream still s
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from enum import Enum, auto
+from typing import Any
 
 from transforms.chain import Chain, Stage
 from transforms.dialects import Dialect, Reader
 from transforms.dialects.envelope import Envelope
-from transforms.events import Comment, Event, Failure, Finish, ReasoningDelta, Repair
+from transforms.events import (
+    NOTHING,
+    Comment,
+    Event,
+    Extra,
+    Failure,
+    Finish,
+    ReasoningDelta,
+    Repair,
+    ResponseStart,
+    ToolCallStart,
+)
 from transforms.failures import failure_in_text, read_failure
 from transforms.json_text import read_json_values, write_json
 from transforms.response import collect
@@ -58,12 +71,20 @@ class Pipeline:
         self._envelope = envelope
         self._stream = stream
         self._untouched = untouched
+        self._foreign = upstream is not client
         self._reader: Reader = upstream.reader()
         self._writer = client.writer(envelope)
+        self._body: Mapping[str, Any] | None = None  # what the client got, where it got it whole
         self._form = _Form.UNDECIDED
         self._held: list[bytes] = []  # what is undecided yet, or the body
         self._begun = False  # bytes have passed untouched
         self._stages_sound = True  # none of them has raised
+
+    @property
+    def body(self) -> Mapping[str, Any] | None:
+        """The whole answer as the client knows it, also where it was streamed in a format that says it all once
+        more at the end; None where there is no such thing."""
+        return self._body or getattr(self._writer, "response", None)
 
     @property
     def orphan_seen(self) -> bool:
@@ -111,7 +132,8 @@ class Pipeline:
             return failure.status, self.error(failure)
         if self._stream:
             return 200, self._writer.write(passed)
-        return 200, write_json(self._client.write_body(collect(passed), self._envelope)).encode()
+        self._body = self._client.write_body(collect(passed), self._envelope)
+        return 200, write_json(self._body).encode()
 
     def error(self, failure: Failure) -> bytes:
         """The failure as a body of the client's format."""
@@ -154,7 +176,7 @@ class Pipeline:
         """Takes out what is not for the client, and writes down the rest."""
         if self.transcript.ended:
             return []
-        events = list(events)
+        events = list(_without_unknown(events) if self._foreign else events)
         if not self.reasoning_field:
             fields = (event.field for event in events if isinstance(event, ReasoningDelta))
             self.reasoning_field = next(fields, "")
@@ -169,6 +191,18 @@ class Pipeline:
                 passed.append(event)
         self.transcript.feed(passed)
         return passed
+
+
+def _without_unknown(events: Iterable[Event]) -> Iterator[Event]:
+    """The events without the fields that only upstream's format knows: another has no place for them."""
+    for event in events:
+        match event:
+            case Extra():
+                pass
+            case ResponseStart() | ToolCallStart():
+                yield replace(event, extra=NOTHING)
+            case _:
+                yield event
 
 
 def _form_of(head: bytes) -> _Form:

@@ -22,6 +22,7 @@ from transforms.history import is_filler
 from transforms.parameters import is_thinking
 from transforms.request import REASONING_FIELDS, Call, Message, Request
 from transforms.response import Response
+from transforms.seal import Sealed, seal, unseal
 from transforms.vendors import Vendor
 
 FILLER = " "
@@ -40,16 +41,18 @@ def recall_key(messages_before: Sequence[Message], message: Message) -> str:
 
 
 def remember(request: Request, response: Response, choice: int = 0) -> tuple[str, str] | None:
-    """The key and the reasoning of an answer, as the client got it, to `request`, as the client sent it.
+    """The key and the reasoning of an answer, as the client got it, to `request`, as the client sent it. With
+    entries of `reasoning_details` it is a seal that holds the words and them.
 
     None where there is nothing to find again: no reasoning, no such choice, or neither text nor calls.
     """
     answer = response.choices.get(choice)
-    if answer is None or not answer.reasoning.strip() or not (answer.text.strip() or answer.calls):
+    if answer is None or not (answer.reasoning.strip() or answer.opaque) or not (answer.text.strip() or answer.calls):
         return None
     calls = tuple(Call(call.id, call.name, call.arguments) for call in answer.calls)
     message = Message("assistant", answer.text, calls)
-    return recall_key(request.messages, message), answer.reasoning
+    known = seal(answer.reasoning, answer.opaque) if answer.opaque else answer.reasoning
+    return recall_key(request.messages, message), known
 
 
 def restore(request: Request, recall: Callable[[str], str | None], vendor: Vendor) -> Request:
@@ -80,25 +83,33 @@ def _restored(
     message: Message, key: str, recall: Callable[[str], str | None], vendor: Vendor, demanded: bool
 ) -> Message:
     details = _objects(message.extra.get("reasoning_details"))
-    kept_details = details if vendor.reads_reasoning_details else []
     fields = [message.reasoning, *(message.extra.get(name) for name in REASONING_FIELDS)]
     own = [text for text in fields if isinstance(text, str) and text]
     reasoning = next((text for text in own if text.strip()), None)
+    if vendor.reads_reasoning_details and not details:
+        # Clients that return the words may drop what they cannot read. It belongs to these words only.
+        known = _remembered(message, key, recall)
+        details = list(known.details) if reasoning is None or known.reasoning == reasoning else []
+    kept_details = details if vendor.reads_reasoning_details else []
     if not reasoning and not kept_details:
-        reasoning = _details_text(details) or _remembered(message, key, recall)
+        reasoning = _details_text(details) or _remembered(message, key, recall).reasoning
         reasoning = reasoning or next(iter(own), None) or (FILLER if demanded and message.tool_calls else None)
+    elif not reasoning and not message.extra.get("reasoning_details"):
+        reasoning = _remembered(message, key, recall).reasoning or None
     extra = {key: value for key, value in message.extra.items() if key not in (*REASONING_FIELDS, "reasoning_details")}
     if kept_details:
         extra["reasoning_details"] = [_without_index(detail) for detail in kept_details]
-    if reasoning is None:
+    if reasoning is None or not vendor.reasoning_fields:
         return replace(message, reasoning=None, extra=extra)
     first, *others = vendor.reasoning_fields
     extra |= dict.fromkeys(others, reasoning)
     return replace(message, reasoning=reasoning, reasoning_field=first, extra=extra)
 
 
-def _remembered(message: Message, key: str, recall: Callable[[str], str | None]) -> str | None:
-    return recall(key) if message.tool_calls or message.text.strip() else None
+def _remembered(message: Message, key: str, recall: Callable[[str], str | None]) -> Sealed:
+    """What `recall` knows of the turn's reasoning, possibly nothing."""
+    known = recall(key) if message.tool_calls or message.text.strip() else None
+    return unseal(known) or Sealed(known or "")
 
 
 def _details_text(details: Iterable[Mapping[str, Any]]) -> str:

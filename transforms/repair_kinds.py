@@ -5,7 +5,7 @@ Each module that repairs has the table of its own kinds beside the rules; this o
 
 from collections.abc import Mapping
 
-from transforms import finish, markup, tool_calls
+from transforms import finish, markup, tool_calls, translation
 from transforms.dialects import openai_chat_calls
 from transforms.profiles import kimi_requests
 
@@ -15,4 +15,5 @@ REPAIR_KINDS: Mapping[str, str] = {
     **openai_chat_calls.REPAIR_KINDS,
     **finish.REPAIR_KINDS,
     **kimi_requests.REPAIR_KINDS,
+    **translation.REPAIR_KINDS,
 }

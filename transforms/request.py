@@ -1,19 +1,32 @@
 """A client's request, in the words that every dialect reads into and writes from.
 
 Parameters keep OpenAI chat's names and shapes (`temperature`, `tool_choice`, `response_format` ...) in
-`Request.parameters`; other dialects translate those they know. What a node does not express is kept in
-its `extra`, so that a dialect that reads and writes again loses nothing: a null or an empty list that
-means the same as an absent field stays in `extra` as it came.
+`Request.parameters`; other dialects translate those they know.
+
+Nothing is lost where a request is written in the format in which it came. OpenAI chat keeps what a node does
+not express in the node's `extra`: a null or an empty list that means the same as an absent field stays there
+as it came. Formats that are built otherwise keep the whole original as the node's `Source`, and write that
+back where no rule has changed the node. What they cannot say in these words is listed in `Request.losses`,
+for the case that it is written in another format.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from transforms.events import NOTHING
+from transforms.events import NOTHING, Repair
 
 REASONING_FIELDS = ("reasoning_content", "reasoning")
 """The fields of a message in which an assistant's thinking is sent as a string."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a node was read from: `value`, in the words of the format `dialect` (a key of `DIALECTS`). Nodes
+    that come from the same piece of the body share one `Source`."""
+
+    dialect: str
+    value: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +76,7 @@ class Message:
     reasoning: str | None = None
     reasoning_field: str = "reasoning_content"  # where the client had it
     extra: Mapping[str, Any] = NOTHING
+    source: Source | None = field(default=None, compare=False, repr=False)
 
     @property
     def text(self) -> str:
@@ -85,17 +99,25 @@ class Tool:
     type: str = "function"
     extra: Mapping[str, Any] = NOTHING  # of the tool object
     function_extra: Mapping[str, Any] = NOTHING  # of its `function` object
+    source: Source | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A whole request. Never changed in place: rules make a new one with `dataclasses.replace`."""
+    """A whole request. Never changed in place: rules make a new one with `dataclasses.replace`.
+
+    `effort` is how much thinking the client wants, where its format has a field of its own for that: `none`,
+    `minimal`, `low`, `medium`, `high`, `xhigh` or `max`. OpenAI chat's `reasoning_effort` stays a parameter.
+    """
 
     model: str
     messages: Sequence[Message] = ()
     tools: Sequence[Tool] = ()
     stream: bool = False
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    effort: str | None = None
+    losses: Sequence[Repair] = field(default=(), compare=False)
+    source: Source | None = field(default=None, compare=False, repr=False)
 
     def with_parameters(self, **changes: Any) -> "Request":
         """A copy with these parameters set; a value of None takes the parameter away. A null that the client

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from transforms.events import Repair
-from transforms.parameters import Report
+from transforms.events import Repair, Report
 from transforms.request import Message, Request, Tool
 from transforms.vendors import Vendor
 

@@ -10,6 +10,7 @@ from transforms.events import (
     Event,
     Failure,
     Finish,
+    OpaqueReasoning,
     ReasoningDelta,
     RefusalDelta,
     Repair,
@@ -48,6 +49,7 @@ class Transcript:
         self._text = StringIO()
         self._reasoning = StringIO()
         self._refusal = StringIO()
+        self._opaque: list[Mapping[str, Any]] = []
         self._calls: dict[tuple[int, int], _Call] = {}  # by choice and number
 
     def repair(self, repair: Repair) -> None:
@@ -64,6 +66,8 @@ class Transcript:
                     self._keep(self._reasoning, text, choice)
                 case RefusalDelta(text, choice):
                     self._keep(self._refusal, text, choice)
+                case OpaqueReasoning(detail, 0):
+                    self._keep_opaque(detail)
                 case ToolCallStart(call, id, name, choice):
                     self.content_seen = True
                     self._calls[choice, call] = _Call(id, name)
@@ -91,6 +95,13 @@ class Transcript:
         else:
             self.complete = False
 
+    def _keep_opaque(self, detail: Mapping[str, Any]) -> None:
+        self._size += sum(len(value) for value in detail.values() if isinstance(value, str))
+        if self._size <= TEXT_LIMIT:
+            self._opaque.append(detail)
+        else:
+            self.complete = False
+
     @property
     def text(self) -> str:
         return _whole(self._text)
@@ -112,7 +123,8 @@ class Transcript:
             if choice == 0
         ]
         refusal = _whole(self._refusal)
-        return Response(choices={0: Choice(self.text, self.reasoning, refusal, calls=calls, finish=self.finish)})
+        said = Choice(self.text, self.reasoning, refusal, self._opaque, calls, self.finish)
+        return Response(choices={0: said})
 
 
 def _whole(pieces: StringIO) -> str:

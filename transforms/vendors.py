@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from types import MappingProxyType
+from typing import Literal
 
 MOONSHOT_TOOL_NAME = r"[A-Za-z][A-Za-z0-9_-]{0,63}"
 
@@ -24,7 +25,7 @@ class Vendor:
     """Globs over the base URL's host, by which the vendor is known where the settings do not name it."""
 
     reasoning_fields: tuple[str, ...] = ("reasoning_content",)
-    """Where it reads the history's reasoning; all of them are written."""
+    """Where it reads the history's reasoning; all of them are written. None for one that refuses it."""
 
     reads_reasoning_details: bool = False
     """Takes `reasoning_details` back, if without `index` (models.dev#7607). Others get their text."""
@@ -54,6 +55,12 @@ class Vendor:
     ignores_choice_none: bool = False
     """Calls tools although `tool_choice` is none, so they have to be taken away (vllm#43155)."""
 
+    effort: Literal["thinking", "reasoning", "reasoning_effort", "chat_template_kwargs"] | None = None
+    """The parameter by which it is told how much to think; None for one that may refuse each of them."""
+
+    checks_signatures: bool = False
+    """400 for a thinking block that its own model has not signed (`Invalid signature in thinking block`)."""
+
     misreads_names: bool = False
     """K2's template prints a message's `name` in place of its role, and this server hands it on."""
 
@@ -63,6 +70,8 @@ VENDORS: Mapping[str, Vendor] = MappingProxyType(
         vendor.name: vendor
         for vendor in (
             Vendor("generic"),
+            Vendor("openai", hosts=("api.openai.com",), reasoning_fields=(), effort="reasoning_effort"),
+            Vendor("anthropic", hosts=("api.anthropic.com",), checks_signatures=True),
             Vendor(
                 "moonshot",
                 hosts=("api.moonshot.ai", "api.moonshot.cn"),
@@ -73,6 +82,7 @@ VENDORS: Mapping[str, Vendor] = MappingProxyType(
                 refuses_blank_text=True,
                 wants_moonshot_schemas=True,
                 tool_name=MOONSHOT_TOOL_NAME,
+                effort="thinking",
             ),
             Vendor(
                 "kimi-coding",
@@ -84,12 +94,14 @@ VENDORS: Mapping[str, Vendor] = MappingProxyType(
                 refuses_blank_text=True,
                 wants_moonshot_schemas=True,
                 tool_name=MOONSHOT_TOOL_NAME,
+                effort="thinking",
             ),
             Vendor(
                 "openrouter",
                 hosts=("openrouter.ai", "*.openrouter.ai"),
                 reasoning_fields=("reasoning",),
                 reads_reasoning_details=True,
+                effort="reasoning",
             ),
             # Older ones read the first field, newer ones only the second; neither minds the other.
             Vendor(
@@ -97,8 +109,9 @@ VENDORS: Mapping[str, Vendor] = MappingProxyType(
                 reasoning_fields=("reasoning_content", "reasoning"),
                 ignores_choice_none=True,
                 misreads_names=True,
+                effort="chat_template_kwargs",
             ),
-            Vendor("sglang", misreads_names=True),
+            Vendor("sglang", misreads_names=True, effort="chat_template_kwargs"),
             # These two send `reasoning` in their answers (fastllm#61, llmgateway#3274).
             Vendor("groq", hosts=("api.groq.com",), reasoning_fields=("reasoning",)),
             Vendor(

@@ -55,7 +55,12 @@ def create_log(connection: Connection) -> None:
     )
 
 
-MIGRATIONS: Sequence[Callable[[Connection], None]] = (create_log,)
+def add_estimate(connection: Connection) -> None:
+    """Version 2: the estimate of an exchange's prompt; of those that are in the log already it is not known."""
+    connection.execute(text("ALTER TABLE exchanges ADD COLUMN estimated_input_tokens BIGINT"))
+
+
+MIGRATIONS: Sequence[Callable[[Connection], None]] = (create_log, add_estimate)
 LATEST = len(MIGRATIONS)
 
 

@@ -15,6 +15,7 @@ from webui.database import error_text, parse_location, reader_engine
 from webui.migrations import LATEST, schema_version
 from webui.records import ATTEMPTS, EXCHANGES, WRITERS, BlobKey
 
+LOOKED_AT = 20  # exchanges that are looked at for each one wanted, so that a large log is not read to its beginning
 _LISTED = [column for column in EXCHANGES.columns if column.name != "repairs"]
 
 
@@ -45,6 +46,16 @@ class Reader:
         if before is not None:
             query = query.where(EXCHANGES.c.id < before)
         return self._select(query)
+
+    def token_evidence(self, limit: int = 200) -> list[tuple[str, int, int]]:
+        """How good the estimates were: (model, estimated input tokens, input tokens) of the newest complete
+        exchanges that have all three, the oldest first. Only the newest `LOOKED_AT * limit` are looked at."""
+        columns = (EXCHANGES.c.id, EXCHANGES.c.model, EXCHANGES.c.estimated_input_tokens, EXCHANGES.c.input_tokens)
+        newest = select(*columns, EXCHANGES.c.state).order_by(EXCHANGES.c.id.desc()).limit(LOOKED_AT * limit).subquery()
+        query = select(newest.c.model, newest.c.estimated_input_tokens, newest.c.input_tokens)
+        query = query.where(newest.c.state == "complete", *(column.is_not(None) for column in query.selected_columns))
+        rows = self._select(query.order_by(newest.c.id.desc()).limit(limit))
+        return [(row["model"], row["estimated_input_tokens"], row["input_tokens"]) for row in reversed(rows)]
 
     def attempts(self, exchange_id: str) -> list[dict[str, Any]]:
         """The attempts of an exchange, in their order."""

@@ -28,7 +28,8 @@ _ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}", re.ASCII)
 @dataclass(frozen=True, slots=True)
 class ExchangeRecord:
     """An exchange that begins. `id` comes from `ExchangeIds`, `route` is provider/model, `asked_model` the
-    name in the client's request, `session_key` what groups a conversation's exchanges."""
+    name in the client's request, `session_key` what groups a conversation's exchanges,
+    `estimated_input_tokens` how large the prompt is by the proxy's own estimate."""
 
     id: str
     started_at: float
@@ -40,6 +41,7 @@ class ExchangeRecord:
     client_address: str | None = None
     stream: bool | None = None
     session_key: str | None = None
+    estimated_input_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,7 @@ EXCHANGES = Table(
     Column("client_address", Text),
     Column("stream", Boolean),
     Column("session_key", Text),
+    Column("estimated_input_tokens", BigInteger),
     Column("status", Integer),
     Column("finish_reason", Text),
     Column("error_type", Text),

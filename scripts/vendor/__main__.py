@@ -19,7 +19,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--port", type=int, default=8090, help="0 takes a free one (default: 8090)")
     parser.add_argument("--tls-cert", metavar="FILE", help="speak TLS with this certificate")
     parser.add_argument("--tls-key", metavar="FILE")
-    parser.add_argument("--require-key", metavar="KEY", help="refuse requests without this bearer token")
+    needed = "refuse requests without it as their bearer token, or as x-api-key on /v1/messages"
+    parser.add_argument("--require-key", metavar="KEY", help=needed)
     parser.add_argument("--list", action="store_true", help="show what can be asked for, and stop")
     options = parser.parse_args(arguments)
     if options.list:

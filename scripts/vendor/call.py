@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_PLACEHOLDER = re.compile("@(name|dotless|stem|tail|id|arguments|first|rest|quoted|python|comma|control|other)")
+_PLACEHOLDER = re.compile("@(name|dotless|stem|tail|id|arguments|first|rest|quoted|python|comma|control|other|second)")
 EXAMPLE = {"term": "express"}
 
 
@@ -33,6 +33,7 @@ class Call:
             "stem": self.name[: len(self.name) // 2],
             "tail": self.name[len(self.name) // 2 :],
             "id": f"functions.{self.name}:0",
+            "second": f"functions.{self.name}:1",
             "arguments": text,
             "first": text[:middle],
             "rest": text[middle:],

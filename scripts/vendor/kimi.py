@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from scripts.vendor import answer, call
 from scripts.vendor.answer import Answer, Asked
 from scripts.vendor.behaviour import FAMILIES, Behaviour, read_behaviour
+from scripts.vendor.chat_rules import check_chat
 from scripts.vendor.failures import SHAPES, page, refusal
 from scripts.vendor.reply import Reply, body_reply, json_reply, stream_reply
 
@@ -19,6 +20,22 @@ _REMINDER = re.compile(r"tool[_ ]call|reminder", re.IGNORECASE)
 def models_reply() -> Reply:
     models = [{"id": name, "object": "model", "created": answer.CREATED, "owned_by": "simulator"} for name in MODELS]
     return json_reply(200, {"object": "list", "data": models})
+
+
+def judge_chat(body: bytes, header: str = "") -> Reply | None:
+    """The 400 of a strict server, where the request asks for one (`strict`) and is wrong. What cannot be read
+    is left to `chat_reply`."""
+    try:
+        request = json.loads(body)
+        if "strict" not in read_behaviour(str(request["model"]), header):
+            return None
+    except (ValueError, KeyError, TypeError):
+        return None
+    try:
+        check_chat(request)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return json_reply(400, refusal(400, str(error)))
+    return None
 
 
 def chat_reply(body: bytes, header: str = "") -> Reply:
@@ -32,10 +49,10 @@ def chat_reply(body: bytes, header: str = "") -> Reply:
         return json_reply(400, refusal(400, f"Invalid request: {error}"))
     if "hang" in behaviour:
         return Reply(silent=True)
-    failure = _failure(behaviour)
+    failure = failure_reply(behaviour, refusal)
     if failure:
         return failure
-    said = _answer(asked, behaviour)
+    said = choose_answer(asked, behaviour)
     if asked.stream:
         return stream_reply(answer.chunks(said, asked), behaviour)
     return body_reply(answer.body(said, asked), behaviour)
@@ -54,7 +71,8 @@ def _asked(request: Mapping[str, Any], behaviour: Behaviour) -> Asked:
     )
 
 
-def _failure(behaviour: Behaviour) -> Reply | None:
+def failure_reply(behaviour: Behaviour, refuse: Callable[[int], Mapping[str, Any]]) -> Reply | None:
+    """The error that was asked for, if one was; `refuse` gives the body that belongs to a status."""
     status = behaviour.number("status")
     shape = behaviour.words.get("error-shape")
     if shape:
@@ -64,16 +82,18 @@ def _failure(behaviour: Behaviour) -> Reply | None:
     if word is None:
         return None
     code = int(word[-3:])
-    later = {"retry-after": "1"} if code in (429, 503) else {}
+    later = {"retry-after": "1"} if code in (429, 503, 529) else {}
     if "html" in word:
         content = page(code).encode()
         return Reply(status or code, {"content-type": "text/html", **later}, [content], len(content))
     if "empty" in word:
         return Reply(status or code, later, [], 0)
-    return json_reply(status or code, refusal(code), later)
+    return json_reply(status or code, refuse(code), later)
 
 
-def _answer(asked: Asked, behaviour: Behaviour) -> Answer:
+def choose_answer(asked: Asked, behaviour: Behaviour, ids: Mapping[str, str] | None = None) -> Answer:
+    """What is said to this request. `ids` replaces the ids that a native call has where its family gives it
+    no special one: `id` that of the first, `second` that of the next."""
     made = call.offered_call(asked.tools)
     if "large-arguments" in behaviour:
         size = behaviour.number("large-arguments") or 0
@@ -83,7 +103,7 @@ def _answer(asked: Asked, behaviour: Behaviour) -> Answer:
         count = behaviour.number("text-chunks") or 0
         return Answer({"content": "word " * count}, deltas=[delta] * count)
     template = FAMILIES[_family(asked, behaviour)]
-    placeholders = made.placeholders
+    placeholders = {**made.placeholders, **(ids or {})}
     return replace(
         template,
         message=call.fill(template.message, placeholders),

@@ -39,9 +39,10 @@ def json_reply(status: int, body: Any, headers: Mapping[str, str] | None = None)
     return Reply(status, {"content-type": "application/json", **(headers or {})}, [content], len(content))
 
 
-def stream_reply(chunks: Iterable[Fields], behaviour: Behaviour) -> Reply:
-    """The chunks as server-sent events, in the style that was asked for."""
-    return _finished(list(_events(chunks, behaviour)), {"content-type": "text/event-stream"}, behaviour)
+def stream_reply(chunks: Iterable[Fields], behaviour: Behaviour, *, named: bool = False) -> Reply:
+    """The chunks as server-sent events, in the style that was asked for: unnamed ones with a [DONE] behind
+    them, or `named` after their own `type`."""
+    return _finished(list(_events(chunks, behaviour, named)), {"content-type": "text/event-stream"}, behaviour)
 
 
 def body_reply(body: Fields, behaviour: Behaviour) -> Reply:
@@ -75,14 +76,15 @@ def _encoded(value: Any, behaviour: Behaviour) -> bytes:
     return (text.replace("<", "\\u003c") if "escaped" in behaviour else text).encode()
 
 
-def _events(chunks: Iterable[Fields], behaviour: Behaviour) -> Iterator[bytes]:
+def _events(chunks: Iterable[Fields], behaviour: Behaviour, named: bool) -> Iterator[bytes]:
     line_end = b"\r\n" if "sse-crlf" in behaviour else b"\r" if "sse-cr" in behaviour else b"\n"
-    prefix = b"data:" if "sse-no-space" in behaviour else b"data: "
+    space = b"" if "sse-no-space" in behaviour else b" "
     comment = b": SIMULATOR PROCESSING" + line_end * 2
     commented = "sse-comments" in behaviour or "stream-without-data" in behaviour
 
-    def event(content: bytes) -> bytes:
-        return b"".join(prefix + line + line_end for line in content.split(b"\n")) + line_end
+    def event(content: bytes, name: str = "") -> bytes:
+        head = b"event:" + space + name.encode() + line_end if name else b""
+        return head + b"".join(b"data:" + space + line + line_end for line in content.split(b"\n")) + line_end
 
     if "sse-bom" in behaviour:
         yield b"\xef\xbb\xbf"
@@ -93,12 +95,12 @@ def _events(chunks: Iterable[Fields], behaviour: Behaviour) -> Iterator[bytes]:
     made = b""
     for number, chunk in enumerate([] if "stream-without-data" in behaviour else chunks):
         if chunk is not previous:  # a hundred thousand equal chunks are encoded once
-            previous, made = chunk, event(_encoded(chunk, behaviour))
+            previous, made = chunk, event(_encoded(chunk, behaviour), chunk["type"] if named else "")
         if "sse-comments" in behaviour and number % 3 == 2:
             yield comment
         yield made
     # A vendor that fails in the middle seldom says that it is done.
-    if "no-done" not in behaviour and previous.keys() != {"error"}:
+    if not named and "no-done" not in behaviour and previous.keys() != {"error"}:
         yield event(b"[DONE]")
 
 

@@ -1,5 +1,7 @@
 """The vendor as a server on loopback, and what tests may ask of it.
 
+It speaks OpenAI's chat completions and Anthropic's Messages, as Moonshot and others do side by side.
+
 `POST /_script` registers an answer for a model's name, `GET` and `DELETE /_requests` show and forget what
 was received, `GET /_connections` counts the open connections and those that a client left in mid-answer.
 The same is there as methods, for tests that run the server in their own process.
@@ -16,18 +18,21 @@ from typing import Any
 
 import h11
 
+from scripts.vendor import anthropic
 from scripts.vendor.connection import ClientLeftError, Connection, Received
 from scripts.vendor.failures import refusal
-from scripts.vendor.kimi import chat_reply, models_reply
+from scripts.vendor.kimi import chat_reply, judge_chat, models_reply
 from scripts.vendor.reply import Reply, json_reply
 from scripts.vendor.scripted import scripted_reply
 
 _REMEMBERED = 1000  # requests
+_MESSAGES = ("/v1/messages", "/anthropic/v1/messages")
 
 
 class Simulator:
-    """A vendor on 127.0.0.1. With `key` it demands `Authorization: Bearer KEY`; with `tls`, the paths of a
-    certificate and its key, it speaks TLS. `url` is known once it has started."""
+    """A vendor on 127.0.0.1. With `key` it demands `Authorization: Bearer KEY`, or `x-api-key: KEY` where it
+    speaks as Anthropic; with `tls`, the paths of a certificate and its key, it speaks TLS. `url` is known once
+    it has started."""
 
     def __init__(self, key: str | None = None, tls: tuple[str, str] | None = None) -> None:
         self.requests: deque[Received] = deque(maxlen=_REMEMBERED)
@@ -103,15 +108,33 @@ class Simulator:
         if request.path.startswith("/_"):
             return self._control(request)
         self.requests.append(request)
-        if self._key is not None and request.header("authorization") != f"Bearer {self._key}":
+        if request.path in _MESSAGES:
+            return self._messages(request)
+        if not self._bears_key(request):
             return json_reply(401, refusal(401, "Invalid Authentication"))
         match request.method, request.path.removeprefix("/v1"):
             case "GET", "/models":
                 return models_reply()
             case "POST", "/chat/completions":
-                return self._scripted(request) or chat_reply(request.body, request.header("x-simulator"))
+                header = request.header("x-simulator")
+                return judge_chat(request.body, header) or self._scripted(request) or chat_reply(request.body, header)
             case _:
                 return json_reply(404, refusal(404, f"There is no {request.method} {request.path}"))
+
+    def _bears_key(self, request: Received) -> bool:
+        return self._key is None or request.header("authorization") == f"Bearer {self._key}"
+
+    def _messages(self, request: Received) -> Reply:
+        """Whatever is sent to the Messages path, refused in Anthropic's own words."""
+        if not self._bears_key(request) and request.header("x-api-key") != self._key:
+            return json_reply(401, anthropic.refusal(401, "invalid x-api-key"))
+        if request.method != "POST":
+            return json_reply(405, anthropic.refusal(405, "Method Not Allowed"))
+        if not request.header("anthropic-version"):
+            return json_reply(400, anthropic.refusal(400, "anthropic-version: header is required"))
+        refused = anthropic.judge_messages(request.body)
+        header = request.header("x-simulator")
+        return refused or self._scripted(request) or anthropic.messages_reply(request.body, header)
 
     def _scripted(self, request: Received) -> Reply | None:
         try:

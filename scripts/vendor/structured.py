@@ -7,7 +7,7 @@ from scripts.vendor.answer import Answer, Fields
 from scripts.vendor.markup import BEGIN, END, NATIVE
 
 SECOND_CALL = {
-    "id": "functions.@name:1",
+    "id": "@second",
     "type": "function",
     "function": {"name": "@name", "arguments": "@other"},
 }
@@ -58,7 +58,7 @@ def _with_nulls(chunk: Fields) -> Fields:
     return chunk
 
 
-BOTH = (part(0, "@id", "@name", "@arguments"), part(0, "functions.@name:1", "@name", "@other"))
+BOTH = (part(0, "@id", "@name", "@arguments"), part(0, "@second", "@name", "@other"))
 
 STRUCTURED: dict[str, Answer] = {
     "id-missing": identified(None),
@@ -83,9 +83,7 @@ STRUCTURED: dict[str, Answer] = {
     ),
     "index-missing": streamed(part(None, "@id", "@name", "@arguments")),
     "index-always-zero": streamed(*BOTH, calls=2),
-    "index-sparse": streamed(
-        part(3, "@id", "@name", "@arguments"), part(5, "functions.@name:1", "@name", "@other"), calls=2
-    ),
+    "index-sparse": streamed(part(3, "@id", "@name", "@arguments"), part(5, "@second", "@name", "@other"), calls=2),
     "arguments-before-name": streamed(
         part(0, None, None, "@first"), part(0, "@id", "@name"), part(0, None, None, "@rest")
     ),

@@ -1,13 +1,15 @@
 """Real parts: mitmdump or mitmweb as a process with our addon, in front of the vendor simulator.
 
 simulator        the vendor, forgotten and counted anew for each test; the same server all session long
-start_proxy      start_proxy(models=…, environment=…, …) → Proxy; stopped when the test ends
+start_proxy      start_proxy(models=…, environment=…, …) → Proxy; stopped when the test ends, and what its log
+                 says that clients got is checked: every stream keeps to the grammar of its format
 proxy            one proxy for all tests that need none of their own: every name is served by the simulator
 until            until(condition) waits for something that happens elsewhere
 """
 
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -23,10 +25,13 @@ import httpx
 import pytest
 
 from scripts.vendor.server import Simulator, running_simulator
+from transforms.checkers import CHECKERS
+from webui.reader import LogUnavailableError, Reader
 
 PROJECT = Path(__file__).parents[2]
 KEY = "provider-key-0123456789"  # what the proxy presents to the vendor
 MODES = ("regular@127.0.0.1:{regular}", "reverse:http://127.0.0.1:{dashboard}@127.0.0.1:{reverse}")
+UNTOUCHED = re.compile(rb'^data: ?\[?\{"\w+": ', re.M)  # no writer of ours puts a blank behind a colon
 WAIT = 30.0  # seconds; reached only when something is broken
 
 # Of whoever runs the tests; none of it may change what they see.
@@ -159,15 +164,16 @@ def start_proxy(simulator: Simulator, confdir: Path, tmp_path: Path) -> Iterator
 
 @pytest.fixture(scope="session")
 def proxy(session_simulator: Simulator, confdir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    """Serves every name by the simulator, under profiles named like vendors by these vendors' rules, and the
-    profile `plain` without rules."""
+    """Serves every name by the simulator: under profiles named like vendors by these vendors' rules, under
+    `plain` without rules, under `chat` and `claude` by its two formats."""
     starter = _starter(session_simulator, confdir, tmp_path_factory.mktemp("proxy"))
     start = next(starter)
     url = session_simulator.url
     vendors = ("moonshot", "vllm", "groq", "openrouter")
     models = [served_by(url)]
     models += [served_by(url, profile=vendor, provider_config={"vendor": vendor}) for vendor in vendors]
-    models += [served_by(url, profile="plain", family="plain")]
+    models += [served_by(url, profile="plain", family="plain"), served_by(url, profile="chat")]
+    models += [served_by(url, profile="claude", provider="anthropic", provider_config={"base_url": url})]
     yield start(models)
     next(starter, None)
 
@@ -232,6 +238,31 @@ def _starter(simulator: Simulator, confdir: Path, folder: Path) -> Iterator[Star
     yield start
     for proxy in started:
         proxy.stop()
+    assert [wrong for proxy in started for wrong in violations(proxy.data)] == []
+
+
+def violations(data: Path) -> list[str]:
+    """What is wrong with the streams that clients got, as far as the log has them. A route without rules passes
+    upstream's bytes untouched, and with them what is wrong there; a client that left has only a beginning."""
+    if not (data / "data" / "logs.db").exists():
+        return []
+    log = Reader(str(data / "data" / "logs.db"), str(data / "data" / "blobs"))
+    found = []
+    try:
+        exchanges = log.list_exchanges(10_000)
+    except LogUnavailableError:  # the test broke it
+        return []
+    for exchange in exchanges:
+        if exchange["state"] not in ("complete", "failed"):
+            continue
+        answer = b"".join(log.read_blob(exchange["id"], 0, "client_response") or ())
+        upstream = b"".join(log.read_blob(exchange["id"], 1, "upstream_response") or ())
+        untouched = UNTOUCHED.search(answer) or answer.partition(b"\n\n")[0] == upstream.partition(b"\n\n")[0]
+        if answer.startswith((b"data:", b"event:", b":")) and not untouched:
+            checker = CHECKERS[exchange["client_format"]]()
+            checker.feed(answer)
+            found += [f"{exchange['id']} {exchange['asked_model']}: {wrong}" for wrong in checker.close()]
+    return found
 
 
 def _wait_for(proxy: Proxy, ports: list[int]) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from transforms.dialects import DIALECTS
+
 Case = dict[str, Any]
 CHAT = "/v1/chat/completions"
 SHOULD = 0.9  # of the cases of this level pass
@@ -142,22 +144,77 @@ def test_every_recorded_answer(
     assert numbers["must"] > 100
 
 
+@pytest.mark.parametrize("number", [1, 2], ids=["anthropic", "responses"])
+def test_every_recorded_answer_in_the_other_formats(
+    client: httpx.Client,
+    simulator: Any,
+    judge: ModuleType,
+    formats: ModuleType,
+    corpus_cases: Callable[[str], list[Case]],
+    number: int,
+) -> None:
+    """The same request, as a client of that format would send it."""
+    other = formats.CLIENTS[number]
+    dialect = DIALECTS[other.format]
+    wrong: dict[str, dict[str, list[str]]] = {}
+    for case in corpus_cases("openai_chat/responses"):
+        simulator.forget()
+        play(simulator, case)
+        asked = dialect.write_request(DIALECTS["openai_chat"].read_request(case["client_request"]))
+        answer = client.post(f"/v1/{other.path}", json=asked)
+        is_stream = answer.headers["content-type"].startswith("text/event-stream")
+        seen = (other.read_stream if is_stream else other.read_body)(answer.content)
+        observed = {
+            "text": seen.text,
+            "reasoning": seen.reasoning,
+            "tool_calls": [
+                {"id": call.id, "name": call.name, "arguments": call.arguments}
+                for call in seen.calls
+                if seen.error is None
+            ],
+            "finish_reason": seen.finish,
+            "error": seen.error and {"message": seen.error, "status": answer.status_code},
+            "usage": case["expect"].get("usage"),  # each format has its own names for these
+        }
+        found = judge.compare({**case, "expect": without_ids(case["expect"])}, observed)
+        if found:
+            wrong.setdefault(case["level"], {})[case["id"]] = found
+    assert wrong.get("must") is None
+    assert len(wrong.get("should", {})) <= 3, wrong["should"]
+
+
+def without_ids(expect: dict[str, Any]) -> dict[str, Any]:
+    """Without what a case says of ids, which other formats spell otherwise."""
+    kept = {key: value for key, value in expect.items() if key != "id_format"}
+    if "accept" in kept:
+        kept["accept"] = [without_ids(accepted) for accepted in kept["accept"]]
+    return kept
+
+
 @pytest.mark.parametrize("level", ["must", "should"])
+@pytest.mark.parametrize("number", range(3), ids=["chat", "anthropic", "responses"])
 def test_every_recorded_request(
-    client: httpx.Client, simulator: Any, judge: ModuleType, corpus_cases: Callable[[str], list[Case]], level: str
+    client: httpx.Client,
+    simulator: Any,
+    judge: ModuleType,
+    formats: ModuleType,
+    corpus_cases: Callable[[str], list[Case]],
+    number: int,
+    level: str,
 ) -> None:
     wrong = {}
-    cases = [case for case in corpus_cases("openai_chat/requests") if case["level"] == level]
+    asking = formats.CLIENTS[number]
+    cases = [case for case in corpus_cases(f"{asking.format}/requests") if case["level"] == level]
     answer = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "Yes."}, "finish_reason": "stop"}]}
     for case in cases:
         simulator.forget()
         simulator.script(case["client_request"]["model"], body=answer)
         profile = "" if case["provider"] == "any" else f"/{case['provider']}"
-        assert client.post(profile + CHAT, json=case["client_request"]).status_code == 200
+        assert client.post(f"{profile}/v1/{asking.path}", json=case["client_request"]).status_code == 200
         found = judge.check_request(case, json.loads(simulator.requests[-1].body))
         if found:
             wrong[case["id"]] = found
-    assert cases
+    assert cases or (number, level) == (2, "should")
     assert len(wrong) <= (0 if level == "must" else (1 - SHOULD) * len(cases)), wrong
 
 

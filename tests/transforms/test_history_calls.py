@@ -276,3 +276,14 @@ def test_only_invalid_arguments_are_reported_and_carried_calls_stay() -> None:
     (changed,) = repair_arguments(Request("k", (message,)), repairs.append).messages
     assert [call.arguments for call in changed.tool_calls] == ['{"a": 1}', "{}", None]
     assert repairs == [Repair("history-arguments-invalid", '{"a": 1', '{"a": 1}')]
+
+
+def test_without_numbers_ids_stay_and_results_are_settled() -> None:
+    repairs: list[Repair] = []
+    messages = (user(), turn(("toolu_1", "look"), ("x.y", "run")), user("on"), result("x.y", "B"), result("odd", "C"))
+    settled = settle_calls(Request("k", messages), repairs.append, number=False)
+    ids = [[call.id for call in message.tool_calls] or message.tool_call_id for message in settled.messages]
+    assert ids == [None, ["toolu_1", "x.y"], "x.y", "toolu_1", None, None]
+    assert [message.text for message in settled.messages[2:4]] == ["B", STUB_RESULT]
+    assert [repair.kind for repair in repairs] == ["history-unanswered-call", "history-orphan-result"]
+    assert settle_calls(settled, pytest.fail, number=False) == settled

@@ -1,11 +1,11 @@
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
 
 from transforms.chain import Stage
-from transforms.dialects import openai_chat
+from transforms.dialects import anthropic_messages, openai_chat
 from transforms.dialects.envelope import Envelope
 from transforms.events import Event, Failure, Finish, Repair, TextDelta
 from transforms.finish import FinishRepair
@@ -392,3 +392,68 @@ def test_it_tells_where_upstream_has_its_reasoning(field: str) -> None:
     whole.whole(200, json.dumps({"choices": [{"index": 0, "message": message}]}).encode())
     assert whole.reasoning_field == field
     assert pipeline().reasoning_field == ""
+    streamed.feed(b'data: {"choices":[{"index":0,"delta":{"reasoning":"b"}}]}\n\n')
+    assert streamed.reasoning_field == field
+
+
+# ---------------------------------------------------------------------- from one format into another
+
+
+def between(upstream: Any, client: Any, *, stream: bool) -> Pipeline:
+    envelope = Envelope("msg_1", "kimi", 1763900000)
+    return Pipeline(upstream=upstream, client=client, stages=[], envelope=envelope, stream=stream)
+
+
+def test_unknown_fields_stay_within_their_format() -> None:
+    extra = {"system_fingerprint": "f", "annotations": [1]}
+    call = {"index": 0, "id": "c", "type": "function", "x": 1, "function": {"name": "f", "arguments": "{}"}}
+    message = {"content": "a", "tool_calls": [call], "annotations": [1]}
+    choice = {"index": 0, "delta": message, "message": message, "logprobs": {"a": 1}, "finish_reason": "tool_calls"}
+    data = event(HEAD | extra | {"choices": [choice]}) + DONE
+    for client, kept in ((openai_chat, True), (anthropic_messages, False)):
+        written = between(openai_chat, client, stream=True).feed(data).decode()
+        written += between(openai_chat, client, stream=False).whole(200, data)[1].decode()
+        for name in ("fingerprint", "annotations", "logprobs", '"x":1'):
+            assert (name in written) == kept
+        assert "tool_use" in written or kept
+
+
+def test_blocks_of_anthropic_s_own_are_nothing_to_others() -> None:
+    block = {"type": "server_tool_use", "id": "s", "name": "n", "input": {}}
+    body = {"content": [{"type": "text", "text": "a"}, block], "stop_reason": "end_turn", "container": {"id": "c"}}
+    data = json.dumps(body).encode()
+    assert (
+        json.loads(between(anthropic_messages, anthropic_messages, stream=False).whole(200, data)[1])["content"][1]
+        == block
+    )
+    status, written = between(anthropic_messages, openai_chat, stream=False).whole(200, data)
+    assert status == 200 and "container" not in json.loads(written)
+    assert json.loads(written)["choices"][0]["message"] == {"role": "assistant", "content": "a"}
+
+
+def test_the_whole_answer_is_known_where_the_client_got_it_whole() -> None:
+    running = between(openai_chat, anthropic_messages, stream=False)
+    assert running.body is None
+    _, written = running.whole(200, json.dumps(BODY).encode())
+    assert running.body == json.loads(written)
+    streamed = between(openai_chat, anthropic_messages, stream=True)
+    streamed.feed(STREAM)
+    assert streamed.body is None
+
+
+def test_a_writer_may_know_the_whole_answer() -> None:
+    streamed = between(openai_chat, Repeating(), stream=True)
+    streamed.feed(STREAM)
+    assert streamed.body == {"events": 5}
+
+
+class Repeating:
+    """A format whose stream says it all once more at its end."""
+
+    def writer(self, envelope: Envelope) -> "Repeating":
+        self.response: dict[str, int] | None = None
+        return self
+
+    def write(self, events: Sequence[Event]) -> bytes:
+        self.response = {"events": len(events)}
+        return b""

@@ -268,3 +268,47 @@ def test_an_empty_turn_is_not_looked_up_and_other_roles_are_left_alone() -> None
     user = {"role": "user", "content": "go", "reasoning": "odd"}
     request = read_request({"model": "k", "messages": [user]})
     assert restore(request, lambda key: "remembered", MOONSHOT) == request
+
+
+# ---------------------------------------------------------------- entries that only their issuer can read
+
+ENTRY = {"type": "reasoning.encrypted", "data": "x", "index": 0}
+KEPT_ENTRY = {"type": "reasoning.encrypted", "data": "x"}
+
+
+def known(reasoning: str = "Hm.") -> Any:
+    """What knows of one answer, with an entry, whatever the key."""
+    response = Response(choices={0: Choice("Ok.", reasoning, opaque=[ENTRY])})
+    remembered = remember(Request("k", [Message("user", "go")]), response)
+    assert remembered is not None
+    return dict([remembered]).get
+
+
+@pytest.mark.parametrize("reasoning", ["Hm.", ""])
+def test_entries_are_remembered_with_the_words(reasoning: str) -> None:
+    turn = restored({"content": "Ok."}, OPENROUTER, known(reasoning))
+    words = {"reasoning": reasoning} if reasoning else {}
+    assert turn == {"role": "assistant", "content": "Ok.", **words, "reasoning_details": [KEPT_ENTRY]}
+    words = {"reasoning_content": reasoning} if reasoning else {}
+    assert restored({"content": "Ok."}, MOONSHOT, known(reasoning)) == {"role": "assistant", "content": "Ok.", **words}
+
+
+@pytest.mark.parametrize(
+    ("own", "left"),
+    [
+        ({"reasoning": "Hm."}, {"reasoning": "Hm.", "reasoning_details": [KEPT_ENTRY]}),
+        ({"reasoning_content": " "}, {"reasoning": "Hm.", "reasoning_details": [KEPT_ENTRY]}),
+        ({"reasoning": "Other words."}, {"reasoning": "Other words."}),
+        ({"reasoning_details": [{"data": "y"}]}, {"reasoning_details": [{"data": "y"}]}),
+        ({"reasoning_details": []}, {"reasoning": "Hm.", "reasoning_details": [KEPT_ENTRY]}),
+    ],
+)
+def test_entries_belong_to_their_words(own: dict[str, Any], left: dict[str, Any]) -> None:
+    turn = restored({"content": "Ok.", **own}, OPENROUTER, known())
+    assert turn == {"role": "assistant", "content": "Ok.", **left}
+
+
+@pytest.mark.parametrize("own", [{}, {"reasoning_content": "Hm."}, {"reasoning_details": [ENTRY]}])
+def test_a_vendor_that_refuses_reasoning_gets_none(own: dict[str, Any]) -> None:
+    turn = restored({"content": "Ok.", **own}, VENDORS["openai"], known())
+    assert turn == {"role": "assistant", "content": "Ok."}

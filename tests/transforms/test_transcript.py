@@ -7,6 +7,7 @@ from transforms.events import (
     Extra,
     Failure,
     Finish,
+    OpaqueReasoning,
     ReasoningDelta,
     RefusalDelta,
     Repair,
@@ -103,3 +104,13 @@ def test_repairs_are_counted_and_the_first_are_kept() -> None:
 def test_halves_of_a_character_are_joined() -> None:
     assert fed(TextDelta("\ud83d"), TextDelta("\ude00")).text == "\U0001f600"
     assert fed(TextDelta("a\ud83d")).text == "a\ufffd"
+
+
+def test_entries_that_only_upstream_can_read_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    detail = {"type": "reasoning.encrypted", "data": "abc", "index": 0}
+    transcript = fed(OpaqueReasoning(detail), OpaqueReasoning({"data": "other"}, 1))
+    assert transcript.response() == Response(choices={0: Choice(opaque=[detail])})
+    assert transcript.complete and not transcript.content_seen
+    monkeypatch.setattr(module, "TEXT_LIMIT", 24)
+    transcript = fed(OpaqueReasoning(detail), OpaqueReasoning(detail))
+    assert (transcript.response().choices[0].opaque, transcript.complete) == ([detail], False)

@@ -61,6 +61,20 @@ def test_from_every_older_version(engine: Engine, wanted: dict[str, object], ver
     assert describe(engine) == wanted
 
 
+def test_exchanges_of_an_older_version_are_kept(engine: Engine) -> None:
+    with engine.begin() as connection:
+        MIGRATIONS[0](connection)
+        connection.execute(text("CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY)"))
+        connection.execute(text("INSERT INTO schema_version VALUES (1)"))
+        connection.execute(
+            text("INSERT INTO exchanges (id, writer, state, started_at, model) VALUES ('a', 'w', 'complete', 1, 'm')")
+        )
+    with engine.begin() as connection:
+        migrate(connection)
+        [row] = connection.execute(text("SELECT id, model, estimated_input_tokens FROM exchanges"))
+    assert tuple(row) == ("a", "m", None)
+
+
 def test_again_changes_nothing(engine: Engine) -> None:
     for _ in range(2):
         with engine.begin() as connection:

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, text, update
 
 from webui.blobs import BlobWriter
 from webui.database import parse_location, writer_engine
@@ -50,6 +50,38 @@ def test_pages_leave_the_heavy_column_out(reader: Reader, ids: list[str]) -> Non
     exchange = reader.get_exchange(ids[0])
     assert exchange is not None
     assert exchange["repairs"] == [{"kind": "k"}]
+
+
+def test_evidence_for_the_estimates(reader: Reader, ids: list[str], tmp_path: Path) -> None:
+    assert reader.token_evidence() == []
+    known = [
+        {"model": "kimi-k2", "estimated_input_tokens": 10, "input_tokens": 12},
+        {"model": None, "estimated_input_tokens": 20, "input_tokens": 22},
+        {"model": "kimi-k2", "estimated_input_tokens": None, "input_tokens": 32},
+        {"model": "glm-5", "estimated_input_tokens": 40, "input_tokens": 42},
+        {"model": "glm-5", "estimated_input_tokens": 50, "input_tokens": None},
+        {"model": "kimi-k2", "estimated_input_tokens": 60, "input_tokens": 62, "state": "failed"},
+        {"model": "kimi-k2", "estimated_input_tokens": 70, "input_tokens": 0},
+    ]
+    with writer_engine(parse_location(str(tmp_path / "logs.db"))).begin() as connection:
+        for id, values in zip(ids, known, strict=True):
+            connection.execute(update(EXCHANGES).where(EXCHANGES.c.id == id).values(**values))
+    evidence = [("kimi-k2", 10, 12), ("glm-5", 40, 42), ("kimi-k2", 70, 0)]
+    assert reader.token_evidence() == reader.token_evidence(3) == evidence
+    assert reader.token_evidence(2) == evidence[1:], "the newest"
+    assert reader.token_evidence(0) == []
+
+
+def test_evidence_is_not_sought_in_all_of_a_large_log(
+    reader: Reader, ids: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {"model": "kimi-k2", "estimated_input_tokens": 10, "input_tokens": 12}
+    with writer_engine(parse_location(str(tmp_path / "logs.db"))).begin() as connection:
+        connection.execute(update(EXCHANGES).where(EXCHANGES.c.id.in_(ids[:4])).values(**values))
+    monkeypatch.setattr("webui.reader.LOOKED_AT", 2)
+    assert len(reader.token_evidence(1)) == 0
+    assert len(reader.token_evidence(2)) == 1
+    assert len(reader.token_evidence(4)) == 4
 
 
 def test_attempts_in_order(reader: Reader, ids: list[str]) -> None:

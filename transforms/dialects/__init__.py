@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from transforms.dialects import openai_chat
+from transforms.dialects import anthropic_messages, openai_chat, openai_responses
 from transforms.dialects.envelope import Envelope
-from transforms.events import Event, Failure
+from transforms.events import Event, Failure, Report
 from transforms.request import Request
 from transforms.response import Response
 
@@ -27,11 +27,16 @@ class Writer(Protocol):
 class Dialect(Protocol):
     """A wire format, both ways. Within one dialect, writing what was read loses nothing."""
 
+    ID_PREFIX: str
+    """How the ids of its answers begin."""
+
     def read_request(self, body: Mapping[str, Any]) -> Request:
         """Raises ValueError, with the place and what was expected, for a body that is no request."""
         ...
 
-    def write_request(self, request: Request) -> dict[str, Any]: ...
+    def write_request(self, request: Request, report: Report | None = None) -> dict[str, Any]:
+        """`report` is told what of the request this format cannot say."""
+        ...
 
     def read_body(self, body: Any) -> list[Event]:
         """A whole answer, from any JSON value; ends like a stream."""
@@ -50,4 +55,6 @@ class Dialect(Protocol):
 
 DIALECTS: Mapping[str, Dialect] = {
     "openai_chat": openai_chat,
+    "anthropic_messages": anthropic_messages,
+    "openai_responses": openai_responses,
 }

@@ -21,6 +21,7 @@ from transforms.json_text import read_json, read_json_values
 from transforms.sse import SseComment, SseEvent, SseReader
 
 __all__ = [
+    "ID_PREFIX",
     "Reader",
     "Writer",
     "read_body",
@@ -31,6 +32,8 @@ __all__ = [
     "write_request",
     "writer",
 ]
+
+ID_PREFIX = "chatcmpl-"
 
 _DONE = frozenset(["done"])
 _KEEP_ALIVES = frozenset(["ping", "keepalive", "heartbeat"])

@@ -11,6 +11,7 @@ from typing import Any
 
 from transforms.dialects.openai_chat_calls import CallSegments, read_integer, read_text
 from transforms.dialects.openai_chat_finish import read_finish
+from transforms.dialects.reasoning_details import ReasoningDetails
 from transforms.events import (
     ChoiceFinish,
     Event,
@@ -37,10 +38,11 @@ _CHOICE = frozenset(["index", "delta", "message", "finish_reason", "usage"])
 class _Choice:
     """What has come of one choice."""
 
-    __slots__ = ("calls", "deltas_seen", "finish", "native_finish", "reasoning_seen")
+    __slots__ = ("calls", "deltas_seen", "details", "finish", "native_finish", "reasoning_seen")
 
     def __init__(self, number: int) -> None:
         self.calls = CallSegments(number)
+        self.details = ReasoningDetails()
         self.finish: str | None = None
         self.native_finish: str | None = None  # the vendor's own word, which OpenRouter passes on
         self.deltas_seen = False
@@ -97,6 +99,7 @@ class Answer:
                 word = state.finish or state.native_finish
                 return Failure(f"the provider ended the answer with finish_reason {word!r}")
             # Without a word, what was said decides.
+            events += [OpaqueReasoning(entry, number) for entry in state.details.close()]
             inferred = meaning or ("tool_calls" if state.calls else "stop")
             finishes.append(ChoiceFinish(inferred, state.finish, number))
             events += state.calls.end()
@@ -164,16 +167,21 @@ class Answer:
                 extra["content_parts"] = rest
         if reasoning:
             events.append(ReasoningDelta(reasoning, number, field))
-        for detail in _objects(message.get("reasoning_details")):
-            if detail.get("signature") or detail.get("data"):
-                events.append(OpaqueReasoning(detail, number))
+        kept = [
+            entry
+            for detail in _objects(message.get("reasoning_details"))
+            for entry in state.details.feed(detail, whole=self._whole)
+        ]
+        calls, legacy = message.get("tool_calls"), message.get("function_call")
+        if text or refusal or calls or legacy:
+            kept += state.details.close()
+        events += [OpaqueReasoning(entry, number) for entry in kept]
         if text:
             events.append(TextDelta(text, number))
         if refusal and isinstance(refusal, str):
             events.append(RefusalDelta(refusal, number))
         if extra:
             events.append(Extra(extra, "message", number))
-        calls, legacy = message.get("tool_calls"), message.get("function_call")
         if calls:
             for call in _objects(calls):
                 events += state.calls.read(call, whole=self._whole)

@@ -10,6 +10,7 @@ import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from transforms.events import Report
 from transforms.request import REASONING_FIELDS, Call, Message, Part, Request, Tool
 
 
@@ -43,8 +44,9 @@ def read_request(body: Mapping[str, Any]) -> Request:
     )
 
 
-def write_request(request: Request) -> dict[str, Any]:
-    """The body of this request."""
+def write_request(request: Request, report: Report | None = None) -> dict[str, Any]:
+    """The body of this request. Rules of other formats have put it into these words already, so there is nothing
+    to report."""
     body: dict[str, Any] = {"model": request.model, "messages": [_write_message(m) for m in request.messages]}
     body |= request.parameters
     if request.tools:

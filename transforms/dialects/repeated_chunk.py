@@ -43,6 +43,8 @@ def repeated_chunk(data: bytes, events: list[Event]) -> RepeatedChunk | None:
     gave. None where it was more, or less, than one piece of text."""
     if len(events) != 1 or not isinstance(events[0], TextDelta | ReasoningDelta):
         return None
+    if b'"reasoning_details"' in data:
+        return None  # a piece of an entry too, which has no event before the entry is whole
     whole = data.startswith(b"data:") and data.endswith(b"\n\n") and data.count(b"\n") == 2
     found = _TEXT.search(data) if whole else None
     event = events[0]

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from transforms.events import ReasoningDelta, Repair, TextDelta
+from transforms.effort import tell_effort
+from transforms.events import ReasoningDelta, Repair, Report, TextDelta
+from transforms.files import write_files_as_texts
 from transforms.grammars import KIMI
 from transforms.history import (
     drop_empty_turns,
@@ -33,6 +35,7 @@ from transforms.parameters import (
     drop_tools_on_none,
     keep_thinking_or_effort,
     relax_tool_choice,
+    traits_of,
 )
 from transforms.profiles.profile import Prepared, RequestContext
 from transforms.reasoning import restore
@@ -64,32 +67,45 @@ def prepare(request: Request, context: RequestContext) -> Prepared:
     repairs: list[Repair] = []
     report = repairs.append
     vendor = _with_habit(context.vendor, context.reasoning_field)
+    is_chat = context.dialect == "openai_chat"
+    if not is_chat:
+        # What the thinking blocks need beside the words; the format has its own place for it.
+        vendor = replace(vendor, reads_reasoning_details=True, reasoning_fields=REASONING_FIELDS[:1])
 
     request = replace(request, model=context.model)
     request = remove_markup_from_reasoning(request, strip_markup_from_reasoning, report)
     request = restore(request, context.recall, vendor)
 
-    request = rename_developer(request)
-    request = strip_cache_control(request)
-    request = strip_names(request) if vendor.misreads_names else request
-    request = join_texts(request)
-    request = write_results_as_strings(request)
+    if is_chat:
+        request = _in_the_templates_words(request, vendor, report)
     request = remove_markup(request, strip_markup, report)
     request = remove_fillers(request)
 
     request = repair_arguments(request, report)
     request, aliases = alias_tools(request, vendor, report)
-    request = settle_calls(request, report)
+    request = settle_calls(request, report, number=is_chat)
     request = drop_empty_turns(request, report)
     request = omit_blank_text(request) if vendor.refuses_blank_text else request
 
     request = _with_moonshot_schemas(request) if vendor.wants_moonshot_schemas else request
     request = drop_tools_on_none(request, vendor)
+    if is_chat:
+        request = tell_effort(request, vendor, report, switch_only=not traits_of(request.model).takes_effort)
     request = relax_tool_choice(request, vendor, report)
     request = keep_thinking_or_effort(request, vendor, report)
     request = drop_pinned_sampling(request, vendor, report)
-    request = ask_for_usage(request)
+    request = ask_for_usage(request) if is_chat else request
     return Prepared(request, [_shortened(repair) for repair in repairs], aliases)
+
+
+def _in_the_templates_words(request: Request, vendor: Vendor, report: Report) -> Request:
+    """Messages as Kimi's own chat template takes them."""
+    request = rename_developer(request)
+    request = strip_cache_control(request)
+    request = strip_names(request) if vendor.misreads_names else request
+    request = write_files_as_texts(request, report)
+    request = join_texts(request)
+    return write_results_as_strings(request)
 
 
 def strip_markup(text: str) -> str:

@@ -13,12 +13,14 @@ from transforms.vendors import Vendor
 @dataclass(frozen=True, slots=True)
 class RequestContext:
     """`model` is upstream's id; `recall` gives the reasoning remembered under a key (see `reasoning.py`);
-    `reasoning_field` is where this route's answers had their reasoning, None before the first."""
+    `reasoning_field` is where this route's answers had their reasoning, None before the first; `dialect` is
+    the format that upstream speaks."""
 
     vendor: Vendor
     model: str
     recall: Callable[[str], str | None]
     reasoning_field: str | None = None
+    dialect: str = "openai_chat"
 
 
 @dataclass(frozen=True, slots=True)

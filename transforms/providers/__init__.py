@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+from transforms.providers.anthropic import ANTHROPIC
 from transforms.providers.openai import OPENAI
 from transforms.providers.openrouter import OPENROUTER
 from transforms.providers.provider import Provider
 
-PROVIDERS: Mapping[str, Provider] = {provider.name: provider for provider in (OPENAI, OPENROUTER)}
+PROVIDERS: Mapping[str, Provider] = {provider.name: provider for provider in (OPENAI, OPENROUTER, ANTHROPIC)}

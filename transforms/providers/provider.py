@@ -11,29 +11,36 @@ type Body = dict[str, Any]
 @dataclass(frozen=True, slots=True)
 class Provider:
     """`dialect` names its wire format; `base_url` is the default, None where the user must give one; `path`
-    is appended to it; `prepare` gives a body with the provider's own fields, from the entry's options."""
+    is appended to it; `credential` is the header that has the API key, `bearer` meaning `Authorization: Bearer`;
+    `prepare` gives a body with the provider's own fields, from the entry's options."""
 
     name: str
     dialect: str
     base_url: str | None
     path: str
-    credential: Literal["bearer"]
+    credential: Literal["bearer", "x-api-key"]
     headers: Mapping[str, str]
     prepare: Callable[[Body, Mapping[str, Any]], Body]
 
     def url(self, base_url: str | None = None) -> str:
         """Where requests are posted. A base URL may end in the default's path (`/v1`), in a part of it or in
-        none, or in the whole path; its query is kept, as Azure's `api-version`. Raises ValueError where there
-        is no base URL at all."""
+        none, or in the whole path or the beginning of it; its query is kept, as Azure's `api-version`. Raises
+        ValueError where there is no base URL at all."""
         base = (base_url or "").strip() or self.base_url
         if not base:
             raise ValueError(f"the provider {self.name!r} has no base URL")
         parts = urlsplit(base)
         default = urlsplit(self.base_url or "").path
         path = parts.path.rstrip("/")
-        if not path.endswith(self.path):
-            path = (default if f"{default}/".startswith(f"{path}/") else path) + self.path
+        if f"{default}/".startswith(f"{path}/"):
+            path = default
+        ends = [self.path[:end] for end in range(len(self.path), 0, -1) if f"{self.path}/"[end] == "/"]
+        path = path.removesuffix(next((end for end in ends if path.endswith(end)), "")) + self.path
         return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
+
+    def key_header(self, key: str) -> tuple[str, str]:
+        """The header that presents an API key."""
+        return ("authorization", f"Bearer {key}") if self.credential == "bearer" else (self.credential, key)
 
 
 def unchanged(body: Body, options: Mapping[str, Any]) -> Body:

@@ -5,7 +5,7 @@ import pytest
 
 from scripts.vendor.behaviour import FAMILIES
 from scripts.vendor.failures import SHAPES
-from scripts.vendor.kimi import chat_reply
+from scripts.vendor.kimi import chat_reply, judge_chat
 from scripts.vendor.reply import Reply
 
 LOOKUP = {
@@ -116,6 +116,21 @@ def test_a_request_that_cannot_be_read_is_refused() -> None:
     for content in (b"{", b"[]", b"{}", b'{"model": "kimi"}'):
         assert chat_reply(content).status == 400
     assert "no-such-word" in body("no-such-word")["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("words", "fields", "status"),
+    [
+        ("strict", {"thread": {"type": "create"}}, 400),
+        ("strict", {"messages": None}, 400),
+        ("strict", {}, None),
+        ("clean", {"thread": {"type": "create"}}, None),
+        ("no-such-word", {"thread": {"type": "create"}}, None),
+    ],
+)
+def test_a_strict_vendor(words: str, fields: Any, status: int | None) -> None:
+    refused = judge_chat(json.dumps({"model": "kimi", "messages": [USER], **fields}).encode(), words)
+    assert (refused and refused.status) == status
 
 
 def test_a_silent_vendor() -> None:

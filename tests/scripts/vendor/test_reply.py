@@ -80,6 +80,12 @@ def test_an_error_ends_a_stream_without_done() -> None:
     assert b"[DONE]" not in sent(reply)
 
 
+def test_events_with_names() -> None:
+    chunks = [{"type": "ping"}, {"type": "message_stop"}]
+    expected = b'event: ping\ndata: {"type": "ping"}\n\nevent: message_stop\ndata: {"type": "message_stop"}\n\n'
+    assert sent(stream_reply(chunks, read_behaviour("kimi"), named=True)) == expected
+
+
 def test_pauses() -> None:
     assert stream("delay=20ms").parts[1::2] == [0.02, 0.02, 0.02]
     stalled = stream("stall=2s")

@@ -17,6 +17,8 @@ import pytest
 from scripts.vendor.server import Simulator, running_simulator
 
 CHAT = "/v1/chat/completions"
+MESSAGES = "/v1/messages"
+VERSION = {"anthropic-version": "2023-06-01"}
 
 
 @pytest.fixture
@@ -58,6 +60,36 @@ def test_models_and_both_paths(client: httpx.Client) -> None:
     whole = client.post(CHAT, json=request("clean"))
     assert whole.json()["choices"][0]["message"]["content"] == "The answer is 42."
     assert client.post("/chat/completions", json=request("clean")).content == whole.content
+
+
+def test_messages_and_both_paths(client: httpx.Client) -> None:
+    whole = client.post(MESSAGES, json=request("clean", max_tokens=9), headers=VERSION)
+    assert whole.json()["content"][-1] == {"type": "text", "text": "The answer is 42."}
+    again = client.post("/anthropic/v1/messages?beta=true", json=request("clean", max_tokens=9), headers=VERSION)
+    assert again.content == whole.content
+    streamed = client.post(MESSAGES, json=request("clean", max_tokens=9, stream=True), headers=VERSION)
+    assert streamed.headers["content-type"] == "text/event-stream"
+    assert streamed.text.startswith("event: message_start\n")
+
+
+def test_messages_are_refused_in_anthropic_s_words(client: httpx.Client) -> None:
+    refused = [
+        (client.get(MESSAGES), 405),
+        (client.post(MESSAGES, json=request(max_tokens=9)), 400),
+        (client.post(MESSAGES, json=request(), headers=VERSION), 400),
+        (client.post(MESSAGES, json=request(max_tokens=9), headers={**VERSION, "x-simulator": "error-429"}), 429),
+    ]
+    for answer, status in refused:
+        assert answer.status_code == status
+        assert answer.json()["type"] == "error"
+
+
+def test_scripts_work_on_both_sides_for_requests_that_are_right(client: httpx.Client, simulator: Simulator) -> None:
+    simulator.script("mine+strict", body={"scripted": True})
+    body = request(max_tokens=9) | {"model": "mine+strict"}
+    for path in (CHAT, MESSAGES):
+        assert client.post(path, json=body, headers=VERSION).json() == {"scripted": True}
+        assert client.post(path, json=body | {"input": "no"}, headers=VERSION).status_code == 400
 
 
 def test_the_header_asks_as_the_name_does(client: httpx.Client) -> None:
@@ -213,6 +245,12 @@ def test_a_key_that_is_required() -> None:
             "type": "invalid_authentication_error",
         }
         assert client.get("/v1/models", headers={"authorization": "Bearer secret"}).status_code == 200
+        assert client.post(CHAT, json=request(), headers={"x-api-key": "secret"}).status_code == 401
+        refused = client.post(MESSAGES, json=request(), headers=VERSION)
+        assert (refused.status_code, refused.json()["error"]["type"]) == (401, "authentication_error")
+        for header in ({"x-api-key": "secret"}, {"authorization": "Bearer secret"}):
+            answer = client.post(MESSAGES, json=request(max_tokens=9), headers={**VERSION, **header})
+            assert answer.status_code == 200
 
 
 def test_tls(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ LENIENT: dict[str, tuple[bytes, list[Event]]] = {
     ),
     "reasoning only in details": (
         chunk({"reasoning_details": [{"text": "a"}, {"summary": "b"}, {"data": "x"}, None]}, "stop"),
-        [ReasoningDelta("ab"), OpaqueReasoning({"data": "x"}), *STOP],
+        [ReasoningDelta("ab"), *map(OpaqueReasoning, ({"text": "a"}, {"summary": "b"}, {"data": "x"})), *STOP],
     ),
     "reasoning as object": (
         chunk({"reasoning": {"content": "a"}}) + chunk({"reasoning_content": ["b", 1]}, "stop"),
@@ -347,3 +347,80 @@ BODY_EVENTS: dict[str, tuple[Any, list[Event]]] = {
 @pytest.mark.parametrize(("body", "events"), BODY_EVENTS.values(), ids=BODY_EVENTS)
 def test_bodies_that_openai_would_not_send(body: Any, events: list[Event]) -> None:
     assert openai_chat.read_body(body) == events
+
+
+def details(*entries: Any, **more: Any) -> bytes:
+    return chunk({"reasoning_details": list(entries), **more})
+
+
+ENCRYPTED = {"type": "reasoning.encrypted", "data": "x", "index": 1}
+PIECES = (
+    details({"type": "reasoning.text", "text": "Hm", "format": "f", "index": 0}, reasoning="Hm")
+    + details({"type": "reasoning.text", "text": ".", "format": "f", "index": 0}, reasoning=".")
+    + details({"type": "reasoning.text", "signature": "s", "format": "f", "index": 0})
+)
+SIGNED = {"type": "reasoning.text", "text": "Hm.", "format": "f", "index": 0, "signature": "s"}
+SUMMARY = {"type": "reasoning.summary", "summary": "Hm.", "index": 0}
+SUMMARIES = details({**SUMMARY, "summary": "Hm"}) + details({**SUMMARY, "summary": "."})
+WORDS = [ReasoningDelta("Hm"), ReasoningDelta(".")]
+
+# What `reasoning_details` become in a stream, and what has to be sent back of them.
+DETAILS: dict[str, tuple[bytes, list[Event]]] = {
+    "a text and its signature": (PIECES, [*WORDS, OpaqueReasoning(SIGNED)]),
+    "a text and its signature, then words": (
+        PIECES + chunk({"content": "a"}),
+        [*WORDS, OpaqueReasoning(SIGNED), TextDelta("a")],
+    ),
+    "a summary and what is encrypted": (
+        SUMMARIES + details(ENCRYPTED) + chunk(call(0, "c", "f", "{}")),
+        [
+            *WORDS,
+            OpaqueReasoning(SUMMARY),
+            OpaqueReasoning(ENCRYPTED),
+            ToolCallStart(0, "c", "f"),
+            ToolCallDelta(0, "{}"),
+            ToolCallEnd(0),
+        ],
+    ),
+    "what anybody can read": (SUMMARIES + chunk({"content": "a"}), [*WORDS, TextDelta("a")]),
+    "what anybody can read behind what is encrypted": (
+        details(ENCRYPTED) + SUMMARIES + chunk({"refusal": "a"}),
+        [OpaqueReasoning(ENCRYPTED), *WORDS, OpaqueReasoning(SUMMARY), RefusalDelta("a")],
+    ),
+    "what anybody can read at the end": (
+        details(ENCRYPTED) + SUMMARIES,
+        [OpaqueReasoning(ENCRYPTED), *WORDS, OpaqueReasoning(SUMMARY)],
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "events"), DETAILS.values(), ids=DETAILS)
+def test_reasoning_details_of_a_stream(data: bytes, events: list[Event]) -> None:
+    calls = any(isinstance(event, ToolCallStart) for event in events)
+    finish = [ChoiceFinish("tool_calls" if calls else "stop"), Finish()]
+    assert said(read(data + DONE)) == [*events, *finish]
+
+
+def test_each_choice_has_reasoning_details_of_its_own() -> None:
+    entry = {"type": "reasoning.text", "text": "a", "index": 0}
+    data = chunk({"reasoning_details": [entry]}, index=0) + chunk(
+        {"reasoning_details": [{**entry, "text": "b"}]}, index=1
+    )
+    sign = {"type": "reasoning.text", "signature": "s", "index": 0}
+    data += chunk({"reasoning_details": [sign]}, "stop", 1) + chunk({"reasoning_details": [sign]}, "stop", 0)
+    opaque = [event for event in read(data + DONE) if isinstance(event, OpaqueReasoning)]
+    assert opaque == [
+        OpaqueReasoning({**entry, "text": "b", "signature": "s"}, 1),
+        OpaqueReasoning({**entry, "signature": "s"}, 0),
+    ]
+
+
+def test_pieces_of_an_entry_that_look_alike_all_count() -> None:
+    piece = details({"type": "reasoning.text", "text": "ha", "index": 0}, reasoning="ha")
+    reader = openai_chat.reader()
+    events = [event for _ in range(3) for event in reader.feed(piece)]
+    events += reader.feed(details({"type": "reasoning.text", "signature": "s", "index": 0}))
+    assert said(events) == [
+        *[ReasoningDelta("ha")] * 3,
+        OpaqueReasoning({"type": "reasoning.text", "text": "hahaha", "index": 0, "signature": "s"}),
+    ]

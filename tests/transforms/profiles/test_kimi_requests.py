@@ -9,9 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from transforms.dialects import anthropic_messages
 from transforms.dialects.openai_chat_requests import read_request, write_request
+from transforms.history_calls import STUB_RESULT
 from transforms.profiles.kimi_requests import REPORT_LIMIT, prepare, strip_markup
 from transforms.profiles.profile import Prepared, RequestContext
+from transforms.seal import seal
+from transforms.translation import translate
 from transforms.vendors import VENDORS
 
 LEAK = (
@@ -277,3 +281,68 @@ def test_any_history_is_accepted_and_settled_at_once(messages: list[dict[str, An
     body = {"model": "kimi-k2.6", "messages": messages, "tools": [LOOK]}
     once = sent(body, vendor)
     assert sent(once, vendor) == once
+
+
+# ---------------------------------------------------------------- clients and vendors of Anthropic's format
+
+
+def from_anthropic(body: dict[str, Any], dialect: str, vendor: str = "moonshot", recall: Any = nothing) -> Prepared:
+    """An Anthropic client's request as it is prepared for a vendor of `dialect`."""
+    request = translate(anthropic_messages.read_request(body), dialect, VENDORS[vendor], lambda repair: None)
+    context = RequestContext(VENDORS[vendor], body["model"], recall, dialect=dialect)
+    return prepare(request, context)
+
+
+@pytest.mark.corpus("anthropic_messages/requests")
+def test_corpus_of_anthropic_clients(case: dict[str, Any], judge: ModuleType) -> None:
+    vendor = "generic" if case["provider"] == "any" else case["provider"]
+    prepared = from_anthropic(case["client_request"], "openai_chat", vendor)
+    assert judge.check_request(case, write_request(prepared.request)) == []
+
+
+NATIVE: dict[str, Any] = {
+    "model": "kimi-k2-thinking",
+    "max_tokens": 9,
+    "stream": True,
+    "temperature": 1,
+    "thinking": {"type": "adaptive"},
+    "output_config": {"effort": "low"},
+    "messages": [
+        {"role": "user", "content": [{"type": "text", "text": "go", "cache_control": {"type": "ephemeral"}}]},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"},
+                {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}},
+            ],
+        },
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "A"}]},
+    ],
+}
+
+
+def test_a_vendor_of_anthropic_s_format_gets_a_sound_request_as_it_came() -> None:
+    prepared = from_anthropic(NATIVE, "anthropic_messages", "generic")
+    assert anthropic_messages.write_request(prepared.request) == NATIVE
+    assert list(prepared.repairs) == []
+
+
+def test_what_a_client_of_anthropic_s_format_lost_is_put_back_in_it() -> None:
+    call = {"type": "tool_use", "id": "functions.look:7", "name": "look", "input": {}}
+    messages = [NATIVE["messages"][0], {"role": "assistant", "content": [call]}]
+    body = {**NATIVE, "messages": messages}
+    entry = {"type": "reasoning.encrypted", "data": "x"}
+    prepared = from_anthropic(body, "anthropic_messages", "generic", lambda key: seal("Hm.", [entry]))
+    id = "toolu_functions-2elook-3a7"
+    assert anthropic_messages.write_request(prepared.request)["messages"] == [
+        messages[0],
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "thinking", "thinking": "Hm.", "signature": seal(details=[entry])},
+                {"type": "tool_use", "id": id, "name": "look", "input": {}},
+            ],
+        },
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": id, "content": STUB_RESULT}]},
+    ]
+    assert [repair.kind for repair in prepared.repairs] == ["history-unanswered-call"]

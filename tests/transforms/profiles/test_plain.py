@@ -1,5 +1,7 @@
-"""Tests of transforms/profiles/plain.py: nothing is done."""
+"""Nothing is done, but for what another format needs."""
 
+from transforms.dialects import anthropic_messages, openai_chat
+from transforms.events import Repair
 from transforms.profiles.plain import PLAIN
 from transforms.profiles.profile import RequestContext, answer_context
 from transforms.request import Message, Request
@@ -13,3 +15,37 @@ def test_requests_and_answers_are_left_alone() -> None:
     assert list(prepared.repairs) == []
     assert PLAIN.stages(answer_context(request, prepared, hold_undecided=True)) == []
     assert not PLAIN.thinks("gpt")
+
+
+BODY = {
+    "model": "claude",
+    "stream": True,
+    "max_tokens": 9,
+    "output_config": {"effort": "low"},
+    "messages": [{"role": "user", "content": "go"}, {"role": "assistant", "content": "Ok."}],
+}
+
+
+def test_a_request_of_another_format_has_its_reasoning_and_its_effort_where_the_vendor_takes_them() -> None:
+    request = anthropic_messages.read_request(BODY)
+    prepared = PLAIN.prepare(request, RequestContext(VENDORS["openrouter"], "gpt", lambda key: "Hm."))
+    assert openai_chat.write_request(prepared.request) == {
+        "model": "claude",
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "max_tokens": 9,
+        "reasoning": {"effort": "low"},
+        "messages": [
+            {"role": "user", "content": "go"},
+            {"role": "assistant", "content": "Ok.", "reasoning": "Hm."},
+        ],
+    }
+    assert list(prepared.repairs) == []
+    silent = PLAIN.prepare(request, RequestContext(VENDORS["generic"], "gpt", lambda key: None))
+    assert list(silent.repairs) == [Repair("request-field-dropped", "effort=low")]
+
+
+def test_a_request_in_the_provider_s_own_format_is_left_alone() -> None:
+    request = anthropic_messages.read_request(BODY)
+    context = RequestContext(VENDORS["generic"], "gpt", lambda key: "Hm.", dialect="anthropic_messages")
+    assert PLAIN.prepare(request, context).request is request

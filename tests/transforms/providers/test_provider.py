@@ -31,6 +31,10 @@ from transforms.providers.provider import Provider, unchanged
             "https://x.azure.com/openai/deployments/d/chat/completions?api-version=1",
         ),
         ("https://host/chat/completions?a=b#c", "https://host/chat/completions?a=b"),
+        ("https://host/v2/chat", "https://host/v2/chat/completions"),
+        ("https://host/v2/chat/", "https://host/v2/chat/completions"),
+        ("https://host/v2/livechat", "https://host/v2/livechat/chat/completions"),
+        ("https://host/v2/chat/comp", "https://host/v2/chat/comp/chat/completions"),
         ("https://host?a=b", "https://host/v1/chat/completions?a=b"),
         ("  https://host/v1\n", "https://host/v1/chat/completions"),
     ],
@@ -57,6 +61,11 @@ def test_without_default_the_user_must_give_a_base_url() -> None:
 def test_every_provider_speaks_a_known_dialect(provider: Provider) -> None:
     assert PROVIDERS[provider.name] is provider
     assert provider.dialect in DIALECTS
+
+
+def test_the_header_that_presents_a_key() -> None:
+    assert OPENAI.key_header("k") == ("authorization", "Bearer k")
+    assert replace(OPENAI, credential="x-api-key").key_header("k") == ("x-api-key", "k")
 
 
 def test_unchanged() -> None:

@@ -1,0 +1,58 @@
+"""How much to think, told to each vendor in its own parameter."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from transforms.effort import tell_effort
+from transforms.events import Repair
+from transforms.request import Request
+from transforms.vendors import VENDORS
+
+GENERIC = VENDORS["generic"]
+VENDOR = {
+    field: replace(GENERIC, effort=field)  # a vendor for each kind of parameter
+    for field in ("thinking", "reasoning", "reasoning_effort", "chat_template_kwargs")
+}
+
+
+def told(effort: str | None, field: str | None, parameters: Any = None, **options: Any) -> tuple[Any, list[Repair]]:
+    reported: list[Repair] = []
+    request = Request("m", parameters=parameters or {}, effort=effort)
+    vendor = VENDOR[field] if field else GENERIC
+    return tell_effort(request, vendor, reported.append, **options).parameters, reported
+
+
+@pytest.mark.parametrize(
+    ("field", "off", "high"),
+    [
+        ("thinking", {"type": "disabled"}, {"type": "enabled", "effort": "high"}),
+        ("reasoning", {"enabled": False}, {"effort": "high"}),
+        ("reasoning_effort", "none", "high"),
+        ("chat_template_kwargs", {"thinking": False}, {"thinking": True}),
+    ],
+)
+def test_each_vendor_has_its_own_words(field: str, off: Any, high: Any) -> None:
+    assert told("none", field) == ({field: off}, [])
+    assert told("high", field) == ({field: high}, [])
+    assert told("high", field, {"seed": 5}) == ({"seed": 5, field: high}, [])
+    assert told("none", field, switch_only=True) == ({field: off}, [])
+
+
+@pytest.mark.parametrize("field", [None, *VENDOR])
+def test_nothing_is_told_where_nothing_is_wanted(field: str | None) -> None:
+    assert told(None, field, {"seed": 5}) == ({"seed": 5}, [])
+
+
+@pytest.mark.parametrize(
+    ("field", "parameters", "options"),
+    [
+        (None, {}, {}),
+        ("thinking", {"thinking": {"type": "enabled"}}, {}),
+        ("reasoning_effort", {"reasoning_effort": "low"}, {}),
+        ("thinking", {}, {"switch_only": True}),
+    ],
+)
+def test_what_cannot_be_told_is_reported(field: str | None, parameters: Any, options: Any) -> None:
+    assert told("high", field, parameters, **options) == (parameters, [Repair("request-field-dropped", "effort=high")])

@@ -1,0 +1,39 @@
+"""How much a model should think, told to vendors that each have another parameter for it.
+
+Clients of Anthropic's and of the Responses format send an effort with nearly every request, and many vendors
+refuse a parameter that they do not know. So it is told only where the vendor is known to have one.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from transforms.events import Repair, Report
+from transforms.request import Request
+from transforms.vendors import Vendor
+
+OFF = "none"
+
+
+def tell_effort(request: Request, vendor: Vendor, report: Report, *, switch_only: bool = False) -> Request:
+    """The request with its effort as the vendor's parameter, if it has one. With `switch_only` the model can
+    only be told not to think. A client's own parameter of that name counts more."""
+    effort = request.effort
+    if effort is None:
+        return request
+    field = vendor.effort
+    if field is None or (switch_only and effort != OFF) or request.parameters.get(field) is not None:
+        report(Repair("request-field-dropped", f"effort={effort}"))
+        return request
+    return request.with_parameters(**{field: _value(field, effort)})
+
+
+def _value(field: str, effort: str) -> str | Mapping[str, Any]:
+    match field:
+        case "thinking":
+            return {"type": "disabled"} if effort == OFF else {"type": "enabled", "effort": effort}
+        case "reasoning":
+            return {"enabled": False} if effort == OFF else {"effort": effort}
+        case "chat_template_kwargs":
+            return {"thinking": effort != OFF}
+        case _:
+            return effort

@@ -1,0 +1,149 @@
+"""A request of one format in words that a provider of another can be told: what is left out, what is said otherwise.
+
+Runs before the rules of the model's family. Each rule says what becomes of something that the target has no
+place for; what is left out is reported, so that the log tells it.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from transforms.dialects.anthropic_messages_thinking import is_anthropic
+from transforms.dialects.anthropic_messages_tools import DEFERRED
+from transforms.events import Repair, Report
+from transforms.request import Message, Part, Request
+from transforms.vendors import Vendor
+
+REPAIR_KINDS: Mapping[str, str] = {
+    "request-field-dropped": "a field that the provider's format or the model does not have was left out",
+    "request-tool-dropped": "a tool that only the client's own provider can run was left out",
+    "request-item-dropped": "a piece of the conversation that the provider's format cannot say was left out",
+    "request-billing-block": "the client's billing line was taken off the instructions",
+    "request-signature-dropped": "thinking that another model signed was left out",
+    "request-result-images": "images in a tool's result were put into a user's message behind it",
+}
+
+DROPPED = ("request-field-dropped", "request-tool-dropped", "request-item-dropped")
+"""Nothing was wrong in these: the formats differ."""
+
+NO_TOOLS = "The tools that this request offers are not available. Say so where the answer would need them."
+IMAGES_INTRODUCTION = "What the tool {} showed:"
+IMAGES_NOTE = "(What this result shows follows below.)"
+_BILLING = re.compile(r"\s*x-anthropic-billing-header:", re.I)
+
+
+def translate(request: Request, dialect: str, vendor: Vendor, report: Report) -> Request:
+    """The request as `dialect`, the provider's format, can say it."""
+    request = _strip_billing(request, report)
+    if vendor.checks_signatures:
+        request = _keep_signed_thinking(request, report)
+    if (request.source.dialect if request.source else "openai_chat") == dialect:
+        return request
+    for loss in request.losses:
+        report(loss)
+    if dialect != "openai_chat":
+        return request
+    request = _drop_foreign_tools(request, report)
+    request = replace(request, messages=tuple(_simplified(message) for message in request.messages))
+    return _move_result_images(request, report)
+
+
+def _strip_billing(request: Request, report: Report) -> Request:
+    """Takes Claude Code's first system block away: it changes with every request, so that no prompt cache would
+    ever hit, and it is nobody's business (clients: point 2)."""
+    messages = []
+    for message in request.messages:
+        content = message.content
+        if message.role == "system" and isinstance(content, str) and _BILLING.match(content):
+            kept: str | Sequence[Part] = content.partition("\n")[2].lstrip("\n")
+        elif message.role == "system" and content is not None and not isinstance(content, str):
+            kept = tuple(part for part in content if not _BILLING.match(part.text or ""))
+        else:
+            messages.append(message)
+            continue
+        if len(kept) < len(content):
+            report(Repair("request-billing-block"))
+            message = replace(message, content=kept)
+        messages += [message] if kept else []
+    return replace(request, messages=tuple(messages))
+
+
+def _keep_signed_thinking(request: Request, report: Report) -> Request:
+    """Leaves out thinking that the model would refuse, because another one thought it or nobody signed it."""
+
+    def change(message: Message) -> Message:
+        if message.role != "assistant":
+            return message
+        details = message.extra.get("reasoning_details")
+        details = details if isinstance(details, list) else []
+        own = [detail for detail in details if isinstance(detail, Mapping) and is_anthropic(detail)]
+        words = "".join(str(detail.get("text") or "") for detail in own) or None
+        if len(own) == len(details) and words == message.reasoning:
+            return message
+        report(Repair("request-signature-dropped", (message.reasoning or "")[:200]))
+        extra = {**message.extra, "reasoning_details": own} if own else _without_details(message.extra)
+        return replace(message, reasoning=words, extra=extra)
+
+    return replace(request, messages=tuple(change(message) for message in request.messages))
+
+
+def _without_details(extra: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in extra.items() if name != "reasoning_details"}
+
+
+def _drop_foreign_tools(request: Request, report: Report) -> Request:
+    """Leaves out tools that have no definition, and those that no tool search has found yet. Where that was all,
+    the model is told, or it would make up what they find (Claude Code's web search is a request of its own with
+    this tool alone)."""
+    kept = tuple(tool for tool in request.tools if tool.name)
+    foreign = [tool for tool in request.tools if not tool.name and tool.type != DEFERRED]
+    for tool in foreign:
+        report(Repair("request-tool-dropped", str(tool.extra.get("name") or tool.type)))
+    if kept or not foreign:
+        return replace(request, tools=kept)
+    request = request.with_parameters(tool_choice=None, parallel_tool_calls=None)
+    return replace(request, tools=(), messages=(*request.messages, Message("system", NO_TOOLS)))
+
+
+def _simplified(message: Message) -> Message:
+    """A single text is a string, which every server takes. Instructions in blocks are one string, in which an
+    empty line stands between them; those of other messages are joined where a family needs it."""
+    content = message.content
+    if content is None or isinstance(content, str):
+        return message
+    texts = [part.text for part in content if part.data.keys() == {"type", "text"}]
+    if len(texts) < len(content) or not texts or (len(texts) > 1 and message.role not in ("system", "developer")):
+        return message
+    return replace(message, content="\n\n".join(text or "" for text in texts))
+
+
+def _move_result_images(request: Request, report: Report) -> Request:
+    """Puts what is no text in results into a user's message behind all results of the turn: OpenAI's `tool`
+    messages take texts only."""
+    names = {call.id: call.name for message in request.messages for call in message.tool_calls}
+    messages: list[Message] = []
+    moved: list[Part] = []
+
+    def settle() -> None:
+        if moved:
+            messages.append(Message("user", tuple(moved)))
+            moved.clear()
+
+    for message in request.messages:
+        if message.role != "tool":
+            settle()
+            messages.append(message)
+            continue
+        content = message.content
+        if content is not None and not isinstance(content, str):
+            others = [part for part in content if part.text is None]
+            name = names.get(message.tool_call_id or "", "")
+            report(Repair("request-result-images", name))
+            introduction = IMAGES_INTRODUCTION.format(name).replace("  ", " ")
+            moved += [Part({"type": "text", "text": introduction}), *others]
+            said = [part.text for part in content if part.text is not None]
+            message = replace(message, content="\n".join([*said, IMAGES_NOTE]))
+        messages.append(message)
+    settle()
+    return replace(request, messages=tuple(messages))
