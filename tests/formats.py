@@ -132,6 +132,7 @@ FINISHES = {"end_turn": "stop", "max_tokens": "length", "tool_use": "tool_calls"
 class AnthropicClient:
     format = "anthropic_messages"
     path = "messages"
+
     def read_stream(self, data: bytes) -> Seen:
         message: dict[str, Any] = {}
         jsons: dict[int, str] = {}

@@ -6,13 +6,13 @@ Each module that repairs has the table of its own kinds beside the rules; this o
 from collections.abc import Mapping
 
 from transforms import finish, markup, tool_calls, translation
-from transforms.dialects import openai_chat_calls
+from transforms.dialects.openai_chat import calls
 from transforms.profiles import kimi_requests
 
 REPAIR_KINDS: Mapping[str, str] = {
     **markup.REPAIR_KINDS,
     **tool_calls.REPAIR_KINDS,
-    **openai_chat_calls.REPAIR_KINDS,
+    **calls.REPAIR_KINDS,
     **finish.REPAIR_KINDS,
     **kimi_requests.REPAIR_KINDS,
     **translation.REPAIR_KINDS,

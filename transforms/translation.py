@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from transforms.dialects.anthropic_messages_thinking import is_anthropic
-from transforms.dialects.anthropic_messages_tools import DEFERRED
+from transforms.dialects.anthropic_messages.thinking import is_anthropic
+from transforms.dialects.anthropic_messages.tools import DEFERRED
 from transforms.events import Repair, Report
 from transforms.request import Message, Part, Request
 from transforms.vendors import Vendor

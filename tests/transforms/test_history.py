@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from transforms.dialects.openai_chat_requests import read_request, write_request
+from transforms.dialects.openai_chat.requests import read_request, write_request
 from transforms.events import Repair
 from transforms.history import (
     drop_empty_turns,

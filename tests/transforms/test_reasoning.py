@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.dialects.openai_chat_requests import read_request, write_request
+from transforms.dialects.openai_chat.requests import read_request, write_request
 from transforms.reasoning import FILLER, recall_key, remember, restore
 from transforms.request import Call, Message, Part, Request
 from transforms.response import Choice, Response, ResponseCall

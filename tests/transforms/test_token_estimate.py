@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms import text_tokens
-from transforms.dialects.openai_chat_requests import read_request
+from transforms.dialects.openai_chat.requests import read_request
 from transforms.image_tokens import USUAL
 from transforms.request import Call, Message, Part, Request, Tool
 from transforms.token_estimate import estimate_tokens

@@ -48,9 +48,10 @@ def test_the_documented_vendors_are_there_under_their_own_names() -> None:
     assert all(name == vendor.name for name, vendor in VENDORS.items())
 
 
-def test_every_vendor_reads_reasoning_somewhere_and_no_host_belongs_to_two() -> None:
+def test_all_vendors_but_one_read_reasoning_somewhere_and_no_host_belongs_to_two() -> None:
     hosts = [host for vendor in VENDORS.values() for host in vendor.hosts]
-    assert all(vendor.reasoning_fields for vendor in VENDORS.values())
+    refusing = {"openai"}  # an unknown field of a message is a 400 there
+    assert {vendor.name for vendor in VENDORS.values() if not vendor.reasoning_fields} == refusing
     assert len(hosts) == len(set(hosts))
 
 

@@ -3,7 +3,7 @@
     message_start → blocks → message_delta → message_stop
 
 Pings may come anywhere before the end, an error at any time, which ends the stream. What blocks may look like
-is in `anthropic_messages_blocks.py`.
+is in `anthropic_messages/blocks.py`.
 
 Source: anthropic-sdk-python `types/raw_*_event.py` and `lib/streaming/_messages.py`, which reads no stream that
 breaks the order. Types of events that are not known pass, as Anthropic's versioning policy demands of clients.

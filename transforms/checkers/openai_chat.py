@@ -2,7 +2,7 @@
 
 The role comes once and first; a choice has one finish and says nothing behind it; usage comes in the last
 finish's chunk or in a last one without choices; `[DONE]` ends a success, an error object ends a failure, and
-nothing follows either. Calls are in `openai_chat_calls.py`.
+nothing follows either. Calls are in `openai_chat/calls.py`.
 
 Source: OpenAI's API description and openai-python `types/chat/chat_completion_chunk.py`. Two things are no
 rules here because OpenAI's own streams do otherwise: that a delta says one thing only, and that it says

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.dialects import anthropic_messages
-from transforms.dialects.openai_chat_requests import read_request, write_request
+from transforms.dialects.openai_chat.requests import read_request, write_request
 from transforms.history_calls import STUB_RESULT
 from transforms.profiles.kimi_requests import REPORT_LIMIT, prepare, strip_markup
 from transforms.profiles.profile import Prepared, RequestContext
