@@ -54,7 +54,8 @@ class Conversations:
         self._keep(response_id, _Turn(_previous(body), said, output, size))
 
     async def complete(self, body: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
-        """The body with everything that it refers to. Raises RefusalError for an answer that is not known."""
+        """The body with everything that it refers to in its `input`; the reference stays, because the answer
+        repeats it. Raises RefusalError for an answer that is not known."""
         previous = _previous(body)
         items = input_items(body)
         if previous is not None:
@@ -64,7 +65,7 @@ class Conversations:
             items = [await self._resolved(item, known, blobs) for item in items]
         elif previous is None:
             return body
-        return {**body, "input": items, "previous_response_id": None}
+        return {**body, "input": items}
 
     async def _history(self, response_id: str, blobs: Blobs) -> list[Item]:
         turns: list[_Turn] = []

@@ -67,7 +67,7 @@ class LocalAnswers:
         there (Codex), and no provider would take it."""
         dialect = DIALECTS[exchange.client_format]
         id = self._state.ids.make(exchange.started)
-        envelope = Envelope(f"{dialect.ID_PREFIX}{id}", exchange.asked, int(exchange.started), request=request)
+        envelope = Envelope(f"{dialect.ID_PREFIX}{id}", request.model, int(exchange.started), request=request)
         events: list[Event] = [ResponseStart(), ChoiceFinish("stop"), Finish()]
         if request.stream:
             body = dialect.writer(envelope).write(events)

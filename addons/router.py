@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,6 @@ from addons.outgoing import leads_to, rewrite, secrets_in, wire_headers
 from addons.recorder import Recorder
 from addons.relay import Relay
 from addons.state import State
-from config.schema import Route
 from transforms.dialects import DIALECTS
 from transforms.events import Repair
 from transforms.json_text import read_json, write_json
@@ -25,7 +25,7 @@ from transforms.profiles import PROFILES, profile_for
 from transforms.profiles.profile import RequestContext
 from transforms.providers import PROVIDERS
 from transforms.token_estimate import estimate_tokens
-from transforms.translation import translate
+from transforms.translation import keep_signed_thinking, translate
 from transforms.vendors import VENDORS, vendor_for_host
 
 logger = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class Router:
     def _find_endpoint(self, exchange: Exchange, path: str) -> None:
         if not exchange.base_url:
             match = _API_PATH.search(path)
-            if match and (exchange.flow.request.method == "POST" or _is_websocket(exchange)):
+            if match and (exchange.flow.request.method == "POST" or _is_websocket(exchange.flow, match[1])):
                 exchange.endpoint = match[1]
             return
         match = _BASE_URL_PATH.match(path)
@@ -128,7 +128,7 @@ class Router:
         if exchange.base_url:
             admit(exchange, self._state.settings.proxy_api_key)
             self._expect_profile(exchange)
-        if _is_websocket(exchange):
+        if _is_websocket(flow, exchange.endpoint):
             raise RefusalError(426, "WebSockets are not served here: use HTTP", "invalid_request_error")
         if exchange.base_url:
             if exchange.endpoint and exchange.endpoint.partition("/")[0] == "models" and flow.request.method == "GET":
@@ -140,8 +140,8 @@ class Router:
                 raise RefusalError(405, f"{flow.request.path} takes POST", "invalid_request_error", {"allow": "POST"})
         body = _body(flow, strict=exchange.base_url)
         model = body.get("model") if body else None
-        route = self._state.routes.choose(model, exchange.profile) if isinstance(model, str) else None
-        if body is None or route is None:
+        group = self._state.routes.group(model, exchange.profile) if isinstance(model, str) else ()
+        if body is None or not group:
             if exchange.base_url:
                 raise self._local.unknown_model(model, exchange.profile)
             return
@@ -149,9 +149,9 @@ class Router:
             admit(exchange, self._state.settings.proxy_api_key)
         exchange.client_format = DIALECT_OF[exchange.endpoint or ""]
         if exchange.endpoint == "messages/count_tokens":
-            flow.response = self._local.count_tokens(exchange, route, body)
-            return
-        await self._reroute(exchange, route, body)
+            flow.response = self._local.count_tokens(exchange, group[0], body)
+        else:
+            await self._reroute(exchange, body)
 
     def _expect_profile(self, exchange: Exchange) -> None:
         profiles = self._state.routes.profiles()
@@ -161,30 +161,35 @@ class Router:
                 404, f"there is no profile {exchange.profile!r}; configured are: {known}", "not_found_error"
             )
 
-    async def _reroute(self, exchange: Exchange, route: Route, body: dict[str, Any]) -> None:
+    async def _reroute(self, exchange: Exchange, body: dict[str, Any]) -> None:
+        """Sends a request for a configured model to its provider, in the provider's words."""
         flow = exchange.flow
         received = flow.request.get_content(strict=False) or b""
-        provider = PROVIDERS[route.provider]
         if body.get("thread") is not None and exchange.client_format == "anthropic_messages":
             raise _no_threads()
         if exchange.client_format == "openai_responses":
             exchange.body = body
             body = await self._state.conversations.complete(body, self._state.store)
         request = self._local.read(exchange, body)
+        if not request.messages and exchange.client_format == "openai_responses":
+            flow.response = self._local.empty(exchange, request)
+            return
+        route = self._state.routes.choose(request.model, exchange.profile)
+        assert route is not None  # its group is not empty
+        provider = PROVIDERS[route.provider]
         endpoint = provider.url(route.base_url)
         exchange.asked, exchange.served = request.model, route.model or request.model
         vendor = VENDORS[route.vendor or vendor_for_host(urlsplit(endpoint).hostname or "")]
         repairs: list[Repair] = []
-        request = translate(request, provider.dialect, vendor, repairs.append)
-        if not request.messages and exchange.client_format == "openai_responses":
-            flow.response = self._local.empty(exchange, request)
-            return
+        request = translate(request, provider.dialect, repairs.append)
         profile = PROFILES[route.family] if route.family else profile_for(exchange.served)
         memory = self._state.memory(route.key)
         context = RequestContext(
             vendor, exchange.served, self._state.reasoning.recall, memory.reasoning_field, provider.dialect
         )
         prepared = profile.prepare(request, context)
+        if vendor.checks_signatures:
+            prepared = replace(prepared, request=keep_signed_thinking(prepared.request, repairs.append))
         written = DIALECTS[provider.dialect].write_request(prepared.request, repairs.append)
         sent = provider.prepare({**written, **route.body, "model": exchange.served}, route.options)
         repairs += [Repair("request-field-dropped", name) for name in written.keys() - sent.keys()]
@@ -244,10 +249,10 @@ def _body(flow: http.HTTPFlow, *, strict: bool) -> dict[str, Any] | None:
     return body
 
 
-def _is_websocket(exchange: Exchange) -> bool:
+def _is_websocket(flow: http.HTTPFlow, endpoint: str | None) -> bool:
     """Codex asks for one before anything else, and falls back at once when it is answered 426."""
-    request = exchange.flow.request
-    return request.method == "GET" and request.headers.get("upgrade", "").lower() == "websocket"
+    upgrades = flow.request.headers.get("upgrade", "").lower() == "websocket"
+    return endpoint == "responses" and flow.request.method == "GET" and upgrades
 
 
 def _no_threads() -> RefusalError:

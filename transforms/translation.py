@@ -1,6 +1,6 @@
 """A request of one format in words that a provider of another can be told: what is left out, what is said otherwise.
 
-Runs before the rules of the model's family. Each rule says what becomes of something that the target has no
+`translate` runs before the rules of the model's family. Each rule says what becomes of something that the target has no
 place for; what is left out is reported, so that the log tells it.
 """
 
@@ -13,7 +13,6 @@ from transforms.dialects.anthropic_messages.thinking import is_anthropic
 from transforms.dialects.anthropic_messages.tools import DEFERRED
 from transforms.events import Repair, Report
 from transforms.request import Message, Part, Request
-from transforms.vendors import Vendor
 
 REPAIR_KINDS: Mapping[str, str] = {
     "request-field-dropped": "a field that the provider's format or the model does not have was left out",
@@ -33,11 +32,9 @@ IMAGES_NOTE = "(What this result shows follows below.)"
 _BILLING = re.compile(r"\s*x-anthropic-billing-header:", re.I)
 
 
-def translate(request: Request, dialect: str, vendor: Vendor, report: Report) -> Request:
+def translate(request: Request, dialect: str, report: Report) -> Request:
     """The request as `dialect`, the provider's format, can say it."""
     request = _strip_billing(request, report)
-    if vendor.checks_signatures:
-        request = _keep_signed_thinking(request, report)
     if (request.source.dialect if request.source else "openai_chat") == dialect:
         return request
     for loss in request.losses:
@@ -69,8 +66,9 @@ def _strip_billing(request: Request, report: Report) -> Request:
     return replace(request, messages=tuple(messages))
 
 
-def _keep_signed_thinking(request: Request, report: Report) -> Request:
-    """Leaves out thinking that the model would refuse, because another one thought it or nobody signed it."""
+def keep_signed_thinking(request: Request, report: Report) -> Request:
+    """Leaves out thinking that Anthropic's models would refuse, because another one thought it or nobody signed
+    it. For after the rules of the model's family, which may have put remembered thinking back."""
 
     def change(message: Message) -> Message:
         if message.role != "assistant":
@@ -107,15 +105,20 @@ def _drop_foreign_tools(request: Request, report: Report) -> Request:
 
 
 def _simplified(message: Message) -> Message:
-    """A single text is a string, which every server takes. Instructions in blocks are one string, in which an
-    empty line stands between them; those of other messages are joined where a family needs it."""
+    """A single text is a string, which every server takes. Instructions in blocks are paragraphs: an empty line
+    stands between them. Blocks with more than a text (`cache_control`) stay blocks, for those who read it."""
     content = message.content
-    if content is None or isinstance(content, str):
+    if not content or isinstance(content, str) or any(part.text is None for part in content):
         return message
-    texts = [part.text for part in content if part.data.keys() == {"type", "text"}]
-    if len(texts) < len(content) or not texts or (len(texts) > 1 and message.role not in ("system", "developer")):
+    texts = [part.text or "" for part in content]
+    if message.role in ("system", "developer"):
+        texts[:-1] = [f"{text}\n\n" for text in texts[:-1]]
+    elif len(texts) > 1:
         return message
-    return replace(message, content="\n\n".join(text or "" for text in texts))
+    if all(part.data.keys() == {"type", "text"} for part in content):
+        return replace(message, content="".join(texts))
+    parts = zip(content, texts, strict=True)
+    return replace(message, content=tuple(Part({**part.data, "text": text}) for part, text in parts))
 
 
 def _move_result_images(request: Request, report: Report) -> Request:
@@ -138,12 +141,14 @@ def _move_result_images(request: Request, report: Report) -> Request:
         content = message.content
         if content is not None and not isinstance(content, str):
             others = [part for part in content if part.text is None]
-            name = names.get(message.tool_call_id or "", "")
-            report(Repair("request-result-images", name))
-            introduction = IMAGES_INTRODUCTION.format(name).replace("  ", " ")
-            moved += [Part({"type": "text", "text": introduction}), *others]
             said = [part.text for part in content if part.text is not None]
-            message = replace(message, content="\n".join([*said, IMAGES_NOTE]))
+            if others:
+                name = names.get(message.tool_call_id or "", "")
+                report(Repair("request-result-images", name))
+                introduction = IMAGES_INTRODUCTION.format(name).replace("  ", " ")
+                moved += [Part({"type": "text", "text": introduction}), *others]
+                said.append(IMAGES_NOTE)
+            message = replace(message, content="\n".join(said))
         messages.append(message)
     settle()
     return replace(request, messages=tuple(messages))

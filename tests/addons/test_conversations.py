@@ -52,7 +52,7 @@ def test_a_chain_from_memory() -> None:
     log = Log()
     body = completed(conversations, {"model": "kimi", "input": "c", "previous_response_id": "resp_2"}, log)
     assert body["input"] == [user("a"), answer("A"), user("b"), answer("B"), user("c")]
-    assert body["previous_response_id"] is None
+    assert body["previous_response_id"] == "resp_2"
     assert log.reads == 0
 
 

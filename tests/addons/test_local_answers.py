@@ -44,7 +44,7 @@ def test_a_count_is_near_what_the_model_will_count(claude: anthropic.Anthropic, 
         messages = case["request"]["messages"]
         if "tools" in case["request"] or [message["role"] for message in messages] != ["user"]:
             continue
-        counted = claude.messages.count_tokens(model=KIMI, messages=messages).input_tokens
+        counted = claude.messages.count_tokens(model="kimi-not-asked-yet", messages=messages).input_tokens
         errors.append(abs(counted / case["tokens"] - 1))
     assert len(errors) > 30
     assert max(errors) < 0.15

@@ -8,9 +8,9 @@ import pytest
 
 from transforms.dialects import anthropic_messages, openai_chat
 from transforms.events import Repair
-from transforms.request import Message, Part, Request
+from transforms.request import Message, Part, Request, Source
 from transforms.seal import seal
-from transforms.translation import DROPPED, IMAGES_NOTE, NO_TOOLS, REPAIR_KINDS, translate
+from transforms.translation import DROPPED, IMAGES_NOTE, NO_TOOLS, REPAIR_KINDS, keep_signed_thinking, translate
 from transforms.vendors import VENDORS
 
 RECORDED = Path(__file__).parents[1] / "corpus/anthropic_messages/recorded"
@@ -32,14 +32,16 @@ def asked(messages: Any = (USER,), **fields: Any) -> dict[str, Any]:
 def to_chat(body: dict[str, Any]) -> tuple[dict[str, Any], list[Repair]]:
     """An Anthropic body as a provider of OpenAI chat gets it, and what was reported."""
     reported: list[Repair] = []
-    request = translate(anthropic_messages.read_request(body), "openai_chat", GENERIC, reported.append)
+    request = translate(anthropic_messages.read_request(body), "openai_chat", reported.append)
     assert {repair.kind for repair in reported} <= REPAIR_KINDS.keys()
     return openai_chat.write_request(request), reported
 
 
 def to_anthropic(body: dict[str, Any], vendor: Any = GENERIC) -> tuple[dict[str, Any], list[Repair]]:
     reported: list[Repair] = []
-    request = translate(anthropic_messages.read_request(body), "anthropic_messages", vendor, reported.append)
+    request = translate(anthropic_messages.read_request(body), "anthropic_messages", reported.append)
+    if vendor.checks_signatures:
+        request = keep_signed_thinking(request, reported.append)
     return anthropic_messages.write_request(request), reported
 
 
@@ -119,7 +121,7 @@ def test_a_vendor_that_checks_signatures_gets_its_own_thinking_only(thinking: li
 def test_thinking_of_a_chat_client_is_no_model_s_own() -> None:
     turn = {"role": "assistant", "content": "Ok.", "reasoning_content": "Hm.", "reasoning_details": ["odd", {"a": 1}]}
     request = openai_chat.read_request(asked([USER, turn, {**turn, "reasoning_details": "odd"}]))
-    translated = translate(request, "anthropic_messages", ANTHROPIC, lambda repair: None)
+    translated = keep_signed_thinking(request, lambda repair: None)
     assert [message.reasoning for message in translated.messages] == [None] * 3
     assert all("reasoning_details" not in message.extra for message in translated.messages)
 
@@ -186,6 +188,7 @@ def test_without_foreign_tools_nothing_is_said(tools: list[Any]) -> None:
         ("user", [text("a"), IMAGE], [text("a"), IMAGE_PART]),
         ("user", [], []),
         ("system", [text("a"), text("b")], "a\n\nb"),
+        ("system", [text("a", cache_control={}), text("b")], [text("a\n\n", cache_control={}), text("b")]),
         ("assistant", [text("a"), text("b")], [text("a"), text("b")]),
     ],
 )
@@ -196,6 +199,12 @@ def test_a_single_text_is_a_string(role: str, content: Any, said: Any) -> None:
 
 def result(id: str, *content: Any) -> dict[str, Any]:
     return {"type": "tool_result", "tool_use_id": id, "content": list(content)}
+
+
+def test_a_result_of_texts_shows_nothing_further() -> None:
+    parts = (Part(text("a")), Part(text("b")))
+    request = Request("m", (Message("tool", parts, tool_call_id="1"),), source=Source("anthropic_messages", {}))
+    assert translate(request, "openai_chat", pytest.fail).messages == (Message("tool", "a\nb", tool_call_id="1"),)
 
 
 def test_images_of_results_stand_behind_all_results_of_the_turn() -> None:
@@ -232,7 +241,7 @@ def test_a_result_without_content_stays() -> None:
     request = Request(
         "m", (Message("tool", None, tool_call_id="c"),), source=anthropic_messages.read_request(asked()).source
     )
-    assert translate(request, "openai_chat", GENERIC, pytest.fail) == request
+    assert translate(request, "openai_chat", pytest.fail) == request
 
 
 # ---------------------------------------------------------------------- losses
@@ -249,7 +258,7 @@ def test_losses_are_reported_across_formats_only() -> None:
 def test_a_chat_client_s_request_needs_no_translation(dialect: str) -> None:
     part = Part(text("a"))
     request = Request("m", (Message("user", (part,)), Message("tool", (part,), tool_call_id="c")))
-    assert translate(request, dialect, GENERIC, pytest.fail) == request
+    assert translate(request, dialect, pytest.fail) == request
 
 
 def test_every_recorded_request_can_be_told_to_a_chat_provider() -> None:

@@ -66,11 +66,8 @@ def prepare(request: Request, context: RequestContext) -> Prepared:
     """The request as the vendor should get it, what was repaired in it, and the tools' aliases."""
     repairs: list[Repair] = []
     report = repairs.append
-    vendor = _with_habit(context.vendor, context.reasoning_field)
     is_chat = context.dialect == "openai_chat"
-    if not is_chat:
-        # What the thinking blocks need beside the words; the format has its own place for it.
-        vendor = replace(vendor, reads_reasoning_details=True, reasoning_fields=REASONING_FIELDS[:1])
+    vendor = _with_habit(context.vendor, context.reasoning_field) if is_chat else context.vendor_for_reasoning
 
     request = replace(request, model=context.model)
     request = remove_markup_from_reasoning(request, strip_markup_from_reasoning, report)

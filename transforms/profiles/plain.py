@@ -15,8 +15,10 @@ from transforms.request import Request
 
 def _prepare(request: Request, context: RequestContext) -> Prepared:
     repairs: list[Repair] = []
-    if request.source is not None and context.dialect == "openai_chat":
-        request = restore(request, context.recall, context.vendor)
+    came_in = request.source.dialect if request.source else "openai_chat"
+    if came_in != context.dialect:
+        request = restore(request, context.recall, context.vendor_for_reasoning)
+    if came_in != context.dialect == "openai_chat":
         request = tell_effort(request, context.vendor, repairs.append)
         request = ask_for_usage(request)
     return Prepared(request, repairs)

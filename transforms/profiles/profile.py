@@ -1,12 +1,12 @@
 """What a profile is: the rules of a model family, for its requests and for its answers."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from transforms.chain import Stage
 from transforms.events import Repair
-from transforms.request import Request
+from transforms.request import REASONING_FIELDS, Request
 from transforms.vendors import Vendor
 
 
@@ -21,6 +21,14 @@ class RequestContext:
     recall: Callable[[str], str | None]
     reasoning_field: str | None = None
     dialect: str = "openai_chat"
+
+    @property
+    def vendor_for_reasoning(self) -> Vendor:
+        """The vendor with its places for reasoning. A format with thinking blocks has its own: they take the
+        words, and what has to go with them."""
+        if self.dialect == "openai_chat":
+            return self.vendor
+        return replace(self.vendor, reads_reasoning_details=True, reasoning_fields=REASONING_FIELDS[:1])
 
 
 @dataclass(frozen=True, slots=True)

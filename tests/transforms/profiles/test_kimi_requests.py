@@ -288,7 +288,7 @@ def test_any_history_is_accepted_and_settled_at_once(messages: list[dict[str, An
 
 def from_anthropic(body: dict[str, Any], dialect: str, vendor: str = "moonshot", recall: Any = nothing) -> Prepared:
     """An Anthropic client's request as it is prepared for a vendor of `dialect`."""
-    request = translate(anthropic_messages.read_request(body), dialect, VENDORS[vendor], lambda repair: None)
+    request = translate(anthropic_messages.read_request(body), dialect, lambda repair: None)
     context = RequestContext(VENDORS[vendor], body["model"], recall, dialect=dialect)
     return prepare(request, context)
 

@@ -5,6 +5,7 @@ from transforms.events import Repair
 from transforms.profiles.plain import PLAIN
 from transforms.profiles.profile import RequestContext, answer_context
 from transforms.request import Message, Request
+from transforms.seal import seal
 from transforms.vendors import VENDORS
 
 
@@ -43,6 +44,19 @@ def test_a_request_of_another_format_has_its_reasoning_and_its_effort_where_the_
     assert list(prepared.repairs) == []
     silent = PLAIN.prepare(request, RequestContext(VENDORS["generic"], "gpt", lambda key: None))
     assert list(silent.repairs) == [Repair("request-field-dropped", "effort=low")]
+
+
+def test_a_chat_client_s_thinking_comes_back_signed_to_who_signed_it() -> None:
+    signed = {"type": "reasoning.text", "text": "Hm.", "signature": "c2ln", "format": "anthropic-claude-v1"}
+    request = openai_chat.read_request({"model": "claude", "messages": BODY["messages"]})
+    context = RequestContext(
+        VENDORS["anthropic"], "claude", lambda key: seal("Hm.", [signed]), dialect="anthropic_messages"
+    )
+    written = anthropic_messages.write_request(PLAIN.prepare(request, context).request)
+    assert written["messages"][1]["content"] == [
+        {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"},
+        {"type": "text", "text": "Ok."},
+    ]
 
 
 def test_a_request_in_the_provider_s_own_format_is_left_alone() -> None:
