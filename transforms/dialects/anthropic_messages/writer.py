@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
 from transforms.client_ids import to_client
-from transforms.dialects.anthropic_messages.reader import read_content_events
+from transforms.dialects.anthropic_messages.answer import read_content_events
 from transforms.dialects.anthropic_messages.request_writer import ID_PREFIX as CALL_PREFIX
 from transforms.dialects.anthropic_messages.request_writer import read_object
 from transforms.dialects.anthropic_messages.thinking import is_anthropic, signature_of, thinking_blocks

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from transforms.dialects.event_reader import broken_off
 from transforms.dialects.openai_chat.answer import Answer
 from transforms.dialects.openai_chat.repeated_chunk import RepeatedChunk, repeated_chunk
 from transforms.events import Comment, Event, Failure
@@ -47,8 +48,7 @@ class Reader:
         if not self._ended and self._answer.complete:
             self._end(events)
         if not self._ended:
-            said = "in the middle of the answer" if self._answer.begun else "before the answer began"
-            self._fail(events, Failure(f"the provider's stream broke off {said}", "stream_cut"))
+            self._fail(events, broken_off(begun=self._answer.begun))
         return events
 
     def _items(self, items: Iterable[SseEvent | SseComment], events: list[Event], *, cut: bool = False) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from transforms.custom_input import write_input
+from transforms.dialects.event_reader import broken_off
 from transforms.dialects.openai_chat.calls import read_integer
 from transforms.dialects.openai_responses.content import joined_texts, object_of, objects, text_of
 from transforms.dialects.openai_responses.reasoning import encrypted_detail
@@ -80,10 +81,6 @@ class Answer:
         self._calls = 0
         self._thinking: _Item | None = None  # said the last words
 
-    @property
-    def begun(self) -> bool:
-        return self._started
-
     def event(self, event: Mapping[str, Any], kind: str, events: list[Event]) -> Failure | None:
         """One event of a stream."""
         if kind in _DELTAS:
@@ -104,6 +101,10 @@ class Answer:
         elif kind == "error" or not kind:
             return failure_of(event) or (Failure("the provider reported an error without words") if kind else None)
         return None
+
+    def close(self, events: list[Event]) -> Failure | None:
+        """The stream has ended without a last event, by which alone this format says how it ended."""
+        return broken_off(begun=self._started)
 
     def start(self, response: Mapping[str, Any], events: list[Event]) -> None:
         if not self._started:
