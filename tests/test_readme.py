@@ -119,6 +119,24 @@ def test_with_proxy_runs_an_unmodified_program(demo: tuple[int, int], tmp_path_f
     assert done.stdout.strip()
 
 
+@pytest.mark.parametrize(
+    ("sdk", "call"),
+    [
+        ("openai", "client.chat.completions.create(model=M, messages=Q).choices[0].message.content"),
+        ("openai", "client.responses.create(model=M, input='Hello').output_text"),
+        ("anthropic", "client.messages.create(model=M, max_tokens=99, messages=Q).content[-1].text"),
+    ],
+)
+def test_the_sdks_by_base_url(demo: tuple[int, int], sdk: str, call: str) -> None:
+    (shown,) = [block for language, block in BLOCKS if language == "python" and block.startswith(f"from {sdk} ")]
+    asking = "M = 'kimi-k2-thinking'; Q = [{'role': 'user', 'content': 'Hello'}]"
+    program = shown.replace("127.0.0.1:8000", f"127.0.0.1:{demo[0]}") + f"{asking}\nprint({call})"
+    command = [ROOT / ".venv" / "bin" / "python", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
 def test_the_dashboard_is_at_the_root_of_the_base_url(demo: tuple[int, int]) -> None:
     page = urllib.request.urlopen(f"http://127.0.0.1:{demo[0]}/", timeout=10).read().decode()
     assert "Kimi Proxy" in page
