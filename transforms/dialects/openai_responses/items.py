@@ -25,8 +25,10 @@ from transforms.dialects.openai_responses.tools import DIALECT, ClientTool, Offe
 from transforms.events import Repair, Report
 from transforms.json_text import write_json
 from transforms.request import Call, Message, Part, Source
+from transforms.seal import is_seal
 
 CALL_PREFIX = "call_"
+BORDER = "\n\n"
 
 _CALLS = ("function_call", "custom_tool_call")
 _OUTPUTS = ("function_call_output", "custom_tool_call_output")
@@ -51,7 +53,7 @@ class _Turn:
             "assistant",
             (content or None) if self.calls else content,
             tuple(self.calls),
-            reasoning="\n\n".join(self.words) or None,
+            reasoning="".join(self.words) or None,
             extra={"reasoning_details": self.details} if self.details else {},
         )
 
@@ -104,7 +106,9 @@ def _go_on(turn: _Turn, kind: str, item: Mapping[str, Any], offer: Offer, report
     match kind:
         case "reasoning":
             thought = read_reasoning(item)
-            turn.words += filter(None, [thought.reasoning])
+            # Ours is one thinking that was cut where the model spoke; of others' each has a summary of its own.
+            border = "" if is_seal(item.get("encrypted_content")) or not turn.words else BORDER
+            turn.words += [border + thought.reasoning] if thought.reasoning else []
             turn.details += thought.details
         case "message":
             turn.spoke = True

@@ -10,6 +10,7 @@ from transforms.dialects.openai_responses.items import ItemsWriter, is_left_out,
 from transforms.dialects.openai_responses.tools import DIALECT, ClientTool, Offer
 from transforms.events import Repair
 from transforms.request import Call, Message, Part, Source
+from transforms.seal import seal
 
 USER = {"type": "message", "role": "user", "content": "go"}
 SAID = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "hm"}]}
@@ -35,6 +36,10 @@ OFFER = Offer(names={(None, "look"): "look", ("far", "look"): "far__look"})
 LOOK = Call("functions.look:0", "look", "{}")
 PATCH = Call("call_2", "patch", '{"input":"a\\"b"}')
 SECRET = {"type": "reasoning.encrypted", "data": "gAAA", "id": "rs_2", "format": "openai-responses-v1"}
+
+
+def sealed(words: str) -> dict[str, Any]:
+    return {"type": "reasoning", "summary": [], "encrypted_content": seal(words)}
 
 
 def read(*items: dict[str, Any]) -> list[Message]:
@@ -68,6 +73,10 @@ def read(*items: dict[str, Any]) -> list[Message]:
                     extra={"reasoning_details": [SECRET]},
                 )
             ],
+        ),
+        (
+            [sealed("Fir"), SAID, sealed("st.")],  # our own, in which the model spoke in between
+            [Message("assistant", "hm", reasoning="First.")],
         ),
         ([{**SAID, "content": ""}, CALL], [Message("assistant", None, (LOOK,))]),
         ([{**SAID, "content": ""}], [Message("assistant", "")]),
