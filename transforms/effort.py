@@ -5,7 +5,7 @@ refuse a parameter that they do not know. So it is told only where the vendor is
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from transforms.events import Repair, Report
 from transforms.request import Request
@@ -14,14 +14,17 @@ from transforms.vendors import Vendor
 OFF = "none"
 
 
-def tell_effort(request: Request, vendor: Vendor, report: Report, *, switch_only: bool = False) -> Request:
-    """The request with its effort as the vendor's parameter, if it has one. With `switch_only` the model can
-    only be told not to think. A client's own parameter of that name counts more."""
+def tell_effort(
+    request: Request, vendor: Vendor, report: Report, *, takes: Literal["levels", "switch", "nothing"] = "levels"
+) -> Request:
+    """The request with its effort as the vendor's parameter, if it has one. The model `takes` levels of it, or
+    can only be told not to think, or not even that. A client's own parameter of that name counts more."""
     effort = request.effort
     if effort is None:
         return request
     field = vendor.effort
-    if field is None or (switch_only and effort != OFF) or request.parameters.get(field) is not None:
+    taken = takes == "levels" or (takes == "switch" and effort == OFF)
+    if field is None or not taken or request.parameters.get(field) is not None:
         report(Repair("request-field-dropped", f"effort={effort}"))
         return request
     return request.with_parameters(**{field: _value(field, effort)})

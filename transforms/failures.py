@@ -31,6 +31,13 @@ _STATUSES = ("code", "status", "status_code", "statusCode", "http_status")
 _WRAPPINGS = ("error", "errors", "base_resp", "message", "detail")
 _SAID = frozenset({"message", "msg", "type", "code"})  # in a failure's own fields
 
+# A prompt that is too long, in the words of Moonshot, OpenAI, vLLM, Anthropic and others. Clients decide by the
+# code whether to shorten the conversation (Codex).
+_OVERFLOW = re.compile(
+    r"exceed\w* (?:the )?(?:model(?:'s)? |maximum )*(?:token|context)"
+    r"|maximum context length|context (?:length|window)|(?:prompt|input) is too long",
+    re.I,
+)
 _PAGE = re.compile(r"<(?:!doctype|html|head|body|title|h\d|p|div|center|pre|\?xml)\b", re.I)
 _TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.I)
 _MARKUP = re.compile(r"<(script|style)\b.*?</\1>|<[^<>]*>", re.S | re.I)
@@ -135,6 +142,8 @@ def _failure(document: Any, status: int) -> Failure:
     code = next((code for code in codes if isinstance(code, str | int) and not isinstance(code, bool)), None)
     if not 400 <= status <= 599:
         status = next(filter(None, map(_status, levels)), 502)
+    if not isinstance(code, str) and status in (400, 413) and _OVERFLOW.search(message):
+        code = "context_length_exceeded"
     main = next((level for level in levels if not _SAID.isdisjoint(level)), {})
     extra = {key: value for key, value in main.items() if key not in (*_SAID, "error", "errors")}
     return Failure(message[:MESSAGE_LIMIT] or _phrase(status), type_, status, code, extra)

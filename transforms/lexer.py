@@ -32,7 +32,7 @@ _REMNANTS = regex.compile(
     r"(?:<tool_call>\s{0,8}+[\w.:\-]{0,128}+\s{0,8}+(?:</tool_call>\s{0,8}+)?){1,8}+(?:<\|im_end\|>\s{0,8}+)?"
 )
 # An unfinished token at the end of a text that is still no text. A mere `<|` is.
-_STUMP = regex.compile(r"<\|tool_call|<\|(?:open|close)\|>|<\|im_|<tool_call|◁/?think|(?i:</?(?:redacted_)?think)")
+_STUMP = regex.compile(r"<\|tool_|<\|(?:open|close)\|>|<\|im_|<tool_call|◁/?think|(?i:</?(?:redacted_)?think)")
 _BLANKS = regex.compile(r"\s*+")
 
 

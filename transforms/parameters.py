@@ -18,22 +18,22 @@ from transforms.vendors import Vendor
 @dataclass(frozen=True, slots=True)
 class Traits:
     """What is special about a generation of models: whether it thinks, the parameters with one fixed value,
-    whether `tool_choice: required` works while it thinks, and whether it can be told how much to think."""
+    whether `tool_choice: required` works while it thinks, and what it can be told of how much to think."""
 
     thinking: Literal["never", "always", "switchable"]
     pinned: tuple[str, ...] = ()
     takes_required: bool = False
-    takes_effort: bool = False
+    effort: Literal["levels", "switch", "nothing"] = "nothing"
 
 
 PLAIN = Traits("never")
 K2_THINKING = Traits("always", ("temperature",))
-K2_5 = Traits("switchable", ("temperature", "top_p"))  # and K2.6, K2.7, kimi-for-coding
+K2_5 = Traits("switchable", ("temperature", "top_p"), effort="switch")  # and K2.6, K2.7, kimi-for-coding
 K3 = Traits(
     "switchable",
     ("temperature", "top_p", "n", "presence_penalty", "frequency_penalty"),
     takes_required=True,
-    takes_effort=True,
+    effort="levels",
 )
 
 # k2, k2.6, k2p5 (Fireworks), k2-5; but the date in k2-0905 is no minor version.

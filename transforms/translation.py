@@ -42,7 +42,7 @@ def translate(request: Request, dialect: str, report: Report) -> Request:
     if dialect != "openai_chat":
         return request
     request = _drop_foreign_tools(request, report)
-    request = replace(request, messages=tuple(_simplified(message) for message in request.messages))
+    request = replace(request, messages=tuple(_typed(_simplified(message)) for message in request.messages))
     return _move_result_images(request, report)
 
 
@@ -119,6 +119,12 @@ def _simplified(message: Message) -> Message:
         return replace(message, content="".join(texts))
     parts = zip(content, texts, strict=True)
     return replace(message, content=tuple(Part({**part.data, "text": text}) for part, text in parts))
+
+
+def _typed(message: Message) -> Message:
+    """OpenAI chat's calls say that they are functions."""
+    calls = tuple(replace(call, extra={"type": "function", **call.extra}) for call in message.tool_calls)
+    return replace(message, tool_calls=calls)
 
 
 def _move_result_images(request: Request, report: Report) -> Request:

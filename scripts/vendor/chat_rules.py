@@ -41,8 +41,15 @@ def check_chat(request: Mapping[str, Any]) -> None:
             open_ids.remove(identity)
             continue
         _demand_results(open_ids)
-        open_ids = [call["id"] for call in message.get("tool_calls") or ()]
+        open_ids = [_id_of(call, place) for call in message.get("tool_calls") or ()]
     _demand_results(open_ids)
+
+
+def _id_of(call: Mapping[str, Any], place: str) -> str:
+    function = call.get("function") or {}
+    if call.get("type") != "function" or not all(isinstance(function.get(key), str) for key in ("name", "arguments")):
+        raise ValueError(f"Invalid value for {place}.tool_calls: {call!r}")
+    return str(call["id"])
 
 
 def _demand_results(open_ids: list[str]) -> None:

@@ -37,7 +37,7 @@ def test_each_vendor_has_its_own_words(field: str, off: Any, high: Any) -> None:
     assert told("none", field) == ({field: off}, [])
     assert told("high", field) == ({field: high}, [])
     assert told("high", field, {"seed": 5}) == ({"seed": 5, field: high}, [])
-    assert told("none", field, switch_only=True) == ({field: off}, [])
+    assert told("none", field, takes="switch") == ({field: off}, [])
 
 
 @pytest.mark.parametrize("field", [None, *VENDOR])
@@ -51,7 +51,7 @@ def test_nothing_is_told_where_nothing_is_wanted(field: str | None) -> None:
         (None, {}, {}),
         ("thinking", {"thinking": {"type": "enabled"}}, {}),
         ("reasoning_effort", {"reasoning_effort": "low"}, {}),
-        ("thinking", {}, {"switch_only": True}),
+        ("thinking", {}, {"takes": "switch"}),
     ],
 )
 def test_what_cannot_be_told_is_reported(field: str | None, parameters: Any, options: Any) -> None:

@@ -110,6 +110,24 @@ SHAPES: dict[str, tuple[int, Any, tuple[str, str, int, Any]]] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("status", "message", "code"),
+    [
+        (400, "Your request exceeded model token limit: 262144 (requested: 300000)", "context_length_exceeded"),
+        (400, "This model's maximum context length is 8192 tokens.", "context_length_exceeded"),
+        (400, "prompt is too long: 210000 tokens > 200000 maximum", "context_length_exceeded"),
+        (413, "the input exceeds the context window", "context_length_exceeded"),
+        (400, "you exceeded your current quota", None),
+        (500, "maximum context length", None),
+    ],
+)
+def test_a_prompt_that_is_too_long_has_the_code_by_which_clients_know_it(
+    status: int, message: str, code: str | None
+) -> None:
+    failure = read_failure(status, json.dumps({"error": {"message": message, "code": None}}).encode())
+    assert failure.code == code
+
+
 @pytest.mark.parametrize(("status", "document", "expected"), SHAPES.values(), ids=SHAPES)
 def test_shapes(status: int, document: Any, expected: tuple[str, str, int, Any]) -> None:
     failure = read_failure(status, json.dumps(document).encode())

@@ -111,6 +111,7 @@ LOOKUP = ["functions.lookup:0"]
         (f"A{CALL}<|t", "A", LOOKUP),
         ("A<|tool_calls_section_beg", "A", []),
         ("A <|tool_call", "A", []),
+        ("A <|tool_ca", "A", []),
         ("A <|tool", "A <|tool", []),
         ("A <|", "A <|", []),
         ("A <", "A <", []),

@@ -201,6 +201,15 @@ def result(id: str, *content: Any) -> dict[str, Any]:
     return {"type": "tool_result", "tool_use_id": id, "content": list(content)}
 
 
+def test_calls_of_the_history_say_that_they_are_functions() -> None:
+    call = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}
+    turn = [{"role": "assistant", "content": [call]}, {"role": "user", "content": [result("toolu_1", text("a"))]}]
+    body, _ = to_chat(asked([USER, *turn]))
+    assert [(call["type"], call["function"]["name"]) for call in body["messages"][1]["tool_calls"]] == [
+        ("function", "look")
+    ]
+
+
 def test_a_result_of_texts_shows_nothing_further() -> None:
     parts = (Part(text("a")), Part(text("b")))
     request = Request("m", (Message("tool", parts, tool_call_id="1"),), source=Source("anthropic_messages", {}))

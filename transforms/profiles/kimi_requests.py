@@ -87,7 +87,7 @@ def prepare(request: Request, context: RequestContext) -> Prepared:
     request = _with_moonshot_schemas(request) if vendor.wants_moonshot_schemas else request
     request = drop_tools_on_none(request, vendor)
     if is_chat:
-        request = tell_effort(request, vendor, report, switch_only=not traits_of(request.model).takes_effort)
+        request = tell_effort(request, vendor, report, takes=traits_of(request.model).effort)
     request = relax_tool_choice(request, vendor, report)
     request = keep_thinking_or_effort(request, vendor, report)
     request = drop_pinned_sampling(request, vendor, report)

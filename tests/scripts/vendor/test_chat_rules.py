@@ -6,7 +6,9 @@ from scripts.vendor.chat_rules import check_chat
 
 USER = {"role": "user", "content": "Hello"}
 RESULT = {"role": "tool", "tool_call_id": "a", "content": "42"}
-CALLS = {"role": "assistant", "content": None, "tool_calls": [{"id": "a"}, {"id": "b"}]}
+FUNCTION = {"name": "look", "arguments": "{}"}
+CALL = {"type": "function", "function": FUNCTION}
+CALLS = {"role": "assistant", "content": None, "tool_calls": [{"id": "a", **CALL}, {"id": "b", **CALL}]}
 SEEN = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
 
 
@@ -37,6 +39,10 @@ def test_what_is_right(right: Any) -> None:
         (request(USER, RESULT), r"tool_call_id 'a' of messages\[1\] is not found"),
         (request(USER, CALLS, RESULT, RESULT), r"tool_call_id 'a' of messages\[3\] is not found"),
         (request(USER, CALLS, RESULT, USER), "did not have response messages: b"),
+        *(
+            (request(USER, {**CALLS, "tool_calls": [{"id": "a", **wrong}]}), r"messages\[1\].tool_calls")
+            for wrong in ({"function": FUNCTION}, {"type": "function"}, {**CALL, "function": {"name": "look"}})
+        ),
         (request(USER, CALLS), "did not have response messages: a, b"),
     ],
 )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from transforms.dialects import anthropic_messages
 from transforms.dialects.openai_chat.requests import read_request, write_request
+from transforms.events import Repair
 from transforms.history_calls import STUB_RESULT
 from transforms.profiles.kimi_requests import REPORT_LIMIT, prepare, strip_markup
 from transforms.profiles.profile import Prepared, RequestContext
@@ -298,6 +299,26 @@ def test_corpus_of_anthropic_clients(case: dict[str, Any], judge: ModuleType) ->
     vendor = "generic" if case["provider"] == "any" else case["provider"]
     prepared = from_anthropic(case["client_request"], "openai_chat", vendor)
     assert judge.check_request(case, write_request(prepared.request)) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "told"),
+    [
+        ("kimi-k2.6", "none", {"type": "disabled"}),
+        ("kimi-k2.6", "low", None),
+        ("kimi-k2-thinking", "none", None),
+        ("kimi-k2-instruct", "none", None),
+        ("kimi-k3", "low", {"type": "enabled", "effort": "low"}),
+        ("kimi-k3", "none", {"type": "disabled"}),
+    ],
+)
+def test_an_effort_is_told_as_far_as_the_model_knows_it(model: str, effort: str, told: Any) -> None:
+    wish = {"thinking": {"type": "disabled"}} if effort == "none" else {"output_config": {"effort": effort}}
+    body = {"model": model, "max_tokens": 9, "messages": [{"role": "user", "content": "go"}], **wish}
+    prepared = from_anthropic(body, "openai_chat")
+    assert write_request(prepared.request).get("thinking") == told
+    dropped = [repair for repair in prepared.repairs if repair.kind == "request-field-dropped"]
+    assert dropped == ([] if told else [Repair("request-field-dropped", f"effort={effort}")])
 
 
 NATIVE: dict[str, Any] = {

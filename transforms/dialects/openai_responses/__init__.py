@@ -1,17 +1,14 @@
 """OpenAI Responses: what Codex, opencode, Cline, pi and the OpenAI SDKs speak, and what OpenAI and some others
 serve.
 
-Answers are read in `reader.py` and written in `writer.py`, requests in
-`requests.py` and `request_writer.py`. A failure before the answer began has the
-same body as in OpenAI chat.
+Answers are read in `reader.py` and written in `writer.py`, requests in `requests.py` and `request_writer.py`.
 
 Source: openai-python `types/responses`, `lib/streaming/responses`, and what the clients of this format were seen
 to send.
 """
 
 from transforms.dialects.envelope import Envelope
-from transforms.dialects.openai_chat.writer import write_failure
-from transforms.dialects.openai_responses.envelope import ID_PREFIX
+from transforms.dialects.openai_responses.envelope import ID_PREFIX, write_failure
 from transforms.dialects.openai_responses.reader import Reader, read_body
 from transforms.dialects.openai_responses.request_writer import write_request
 from transforms.dialects.openai_responses.requests import read_request

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from transforms.dialects.envelope import Envelope
+from transforms.dialects.openai_chat.writer import write_failure as chat_failure
 from transforms.dialects.openai_responses.content import object_of
 from transforms.dialects.openai_responses.tools import DIALECT, ClientTool, client_tools
 from transforms.dialects.openai_responses.usage import write_usage
@@ -96,6 +97,12 @@ class ResponseObject:
 def cut_short(finish: ChoiceFinish | None) -> str | None:
     """Why an answer is incomplete, in OpenAI's words; None where it is whole."""
     return _REASONS.get(finish.reason) if finish is not None else None
+
+
+def write_failure(failure: Failure) -> dict[str, Any]:
+    """The error object, as a body; the HTTP status is `failure.status`. Its code is a word or null."""
+    error = chat_failure(failure)["error"]
+    return {"error": {**error, "code": failure.code if isinstance(failure.code, str) else None}}
 
 
 def error_code(failure: Failure) -> str:

@@ -16,6 +16,7 @@ from transforms.custom_input import FIELD
 from transforms.dialects.openai_responses.content import object_of, objects, text_of
 from transforms.events import Repair, Report
 from transforms.request import Source, Tool
+from transforms.schema_keywords import map_subschemas
 
 DIALECT = "openai_responses"
 
@@ -138,7 +139,16 @@ def _read_tool(tool: Mapping[str, Any], name: str, space: str | None) -> Tool:
         return Tool(name, "\n\n".join(filter(None, told)) or None, _INPUT_SCHEMA, source=source)
     parameters = tool.get("parameters") if isinstance(tool.get("parameters"), Mapping) else None
     strict = {"strict": tool["strict"]} if isinstance(tool.get("strict"), bool) else {}
-    return Tool(name, description, parameters, function_extra=strict, source=source)
+    schema = None if parameters is None else _without_encrypted("", dict(parameters))
+    return Tool(name, description, schema, function_extra=strict, source=source)
+
+
+def _without_encrypted(keyword: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema without OpenAI's keyword for values that only OpenAI may read; others could refuse it (Codex
+    marks messages between agents so)."""
+    marked = isinstance(schema.get("encrypted"), bool)
+    plain = {name: value for name, value in schema.items() if name != "encrypted"} if marked else schema
+    return map_subschemas(plain, _without_encrypted)
 
 
 def _grammar(format: Mapping[str, Any]) -> str:

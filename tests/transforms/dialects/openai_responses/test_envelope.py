@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from transforms.dialects.envelope import Envelope
-from transforms.dialects.openai_responses.envelope import FIELDS, ResponseObject, cut_short, error_code
+from transforms.dialects.openai_responses.envelope import FIELDS, ResponseObject, cut_short, error_code, write_failure
 from transforms.dialects.openai_responses.requests import read_request
 from transforms.events import ChoiceFinish, Failure
 from transforms.request import Request, Source
@@ -90,3 +90,10 @@ def test_how_it_failed(failure: Failure, code: str) -> None:
     written = response_object().failed([], failure)
     assert (written["status"], written["error"]) == ("failed", {"code": code, "message": "x"})
     assert written["usage"]["total_tokens"] == 0
+
+
+@pytest.mark.parametrize(("code", "written"), [("context_length_exceeded", "context_length_exceeded"), (400, None)])
+def test_the_code_of_an_error_is_a_word_or_null(code: Any, written: str | None) -> None:
+    assert write_failure(Failure("x", "odd", 400, code, {"param": "p"})) == {
+        "error": {"message": "x", "type": "odd", "param": "p", "code": written}
+    }

@@ -33,6 +33,17 @@ def offered(*tools: Any, **body: Any) -> Offer:
     return read_tools({"tools": list(tools), **body}, ignore)
 
 
+def test_openai_s_keyword_for_secret_values_is_left_out() -> None:
+    secret = {"type": "string", "encrypted": True}
+    schema = {"type": "object", "properties": {"encrypted": secret, "list": {"type": "array", "items": secret}}}
+    plain = {"type": "string"}
+    (tool,) = offered({"type": "function", "name": "tell", "parameters": schema}).tools
+    assert tool.parameters == {
+        "type": "object",
+        "properties": {"encrypted": plain, "list": {"type": "array", "items": plain}},
+    }
+
+
 def test_a_function() -> None:
     (tool,) = offered(LOOK).tools
     assert tool == Tool("look", "Looks.", SCHEMA, function_extra={"strict": False})
