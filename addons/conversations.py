@@ -8,6 +8,7 @@ that runs a tool in a millisecond is faster.
 
 import asyncio
 import json
+import reprlib
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from addons.admission import RefusalError
 from transforms.dialects.openai_responses import ID_PREFIX
 from transforms.response_items import input_items, output_items
 
-MEMORY_LIMIT = 32 * 1024 * 1024  # characters of JSON kept, over all conversations
+MEMORY_LIMIT = 32 * 1024 * 1024  # bytes of JSON kept, over all conversations
 CHAIN_LIMIT = 2000  # answers that one conversation may go back
 
 type Item = Mapping[str, Any]
@@ -47,11 +48,9 @@ class Conversations:
         self._size = 0
         self._turns: OrderedDict[str, _Turn] = OrderedDict()
 
-    def remember(self, response_id: str, body: Mapping[str, Any], output: Sequence[Item]) -> None:
-        """One exchange: the client's body as it came, and the items of the answer."""
-        said = input_items(body)
-        size = len(json.dumps([said, output]))
-        self._keep(response_id, _Turn(_previous(body), said, output, size))
+    def remember(self, response_id: str, body: Mapping[str, Any], output: Sequence[Item], size: int) -> None:
+        """One exchange: the client's body as it came, the items of the answer, and the bytes of both, about."""
+        self._keep(response_id, _Turn(_previous(body), input_items(body), output, size))
 
     async def complete(self, body: dict[str, Any], blobs: Blobs) -> dict[str, Any]:
         """The body with everything that it refers to in its `input`; the reference stays, because the answer
@@ -70,15 +69,14 @@ class Conversations:
     async def _history(self, response_id: str, blobs: Blobs) -> list[Item]:
         turns: list[_Turn] = []
         wanted: str | None = response_id
-        while wanted is not None and len(turns) < CHAIN_LIMIT:
+        while wanted is not None:
+            if len(turns) >= CHAIN_LIMIT:
+                raise _refusal(f"the conversation of {response_id!r} is longer than {CHAIN_LIMIT} answers")
             turn = await self._turn(wanted, blobs)
             if turn is None:
-                raise RefusalError(
-                    400,
+                raise _refusal(
                     f"Previous response with id {response_id!r} not found: {wanted!r} is not in this proxy's log.",
-                    "invalid_request_error",
-                    code="previous_response_not_found",
-                    param="previous_response_id",
+                    "previous_response_not_found",
                 )
             turns.append(turn)
             wanted = turn.previous
@@ -121,7 +119,13 @@ def _is_reference(item: Item) -> bool:
 
 def _previous(body: Mapping[str, Any]) -> str | None:
     previous = body.get("previous_response_id")
-    return previous if isinstance(previous, str) and previous else None
+    if previous is not None and not isinstance(previous, str):
+        raise _refusal(f"previous_response_id: {reprlib.repr(previous)} is not a string")
+    return previous or None
+
+
+def _refusal(message: str, code: str | None = None) -> RefusalError:
+    return RefusalError(400, message, "invalid_request_error", code=code, param="previous_response_id")
 
 
 def _read_turn(exchange_id: str, blobs: Blobs) -> _Turn | None:

@@ -55,6 +55,7 @@ class Exchange:
     client_format: str = ""
     stream: bool = False
     body: Mapping[str, Any] | None = None  # the client's, where a later request may refer to it
+    body_size: int = 0  # bytes
     request: "Request | None" = None
     estimated_tokens: int = 0  # of the prompt, before upstream has counted it
     pipeline: "Pipeline | None" = None

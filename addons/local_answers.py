@@ -62,16 +62,17 @@ class LocalAnswers:
         request = self.read(exchange, body)
         return _json({"input_tokens": self._state.count_tokens(route.model or request.model, request)})
 
-    def empty(self, exchange: Exchange, request: Request) -> http.Response:
+    def empty(self, exchange: Exchange, request: Request, body: Mapping[str, Any]) -> http.Response:
         """The answer to a request without a message: clients of the Responses format ask so whether a model is
-        there (Codex), and no provider would take it."""
+        there (Codex), and no provider would take it. They may go on from it."""
         dialect = DIALECTS[exchange.client_format]
         id = self._state.ids.make(exchange.started)
         envelope = Envelope(f"{dialect.ID_PREFIX}{id}", request.model, int(exchange.started), request=request)
         events: list[Event] = [ResponseStart(), ChoiceFinish("stop"), Finish()]
+        self._state.conversations.remember(envelope.id, body, (), exchange.body_size)
         if request.stream:
-            body = dialect.writer(envelope).write(events)
-            return http.Response.make(200, body, {"content-type": "text/event-stream; charset=utf-8"})
+            streamed = dialect.writer(envelope).write(events)
+            return http.Response.make(200, streamed, {"content-type": "text/event-stream; charset=utf-8"})
         return _json(dialect.write_body(collect(events), envelope))
 
 

@@ -214,7 +214,7 @@ class Relay:
         headers.setdefault(_REQUEST_ID_OF.get(exchange.client_format, "x-request-id"), f"req_{exchange.id}")
         assert exchange.route is not None
         # The served name may be the client's own words.
-        headers["x-kimi-proxy-route"] = quote(_served(exchange)[:200], safe=string.punctuation + " ")
+        headers["x-kimi-proxy-route"] = quote(_served(exchange)[:200], safe=string.punctuation + " ", errors="replace")
         response.reason = _reason(response.status_code)
 
     def _end(self, exchange: Exchange) -> None:
@@ -248,7 +248,8 @@ class Relay:
                 self._state.calibration.feed(exchange.served, exchange.estimated_tokens, counted)
         body = exchange.pipeline.body
         if exchange.body is not None and complete and body is not None:
-            self._state.conversations.remember(str(body.get("id")), exchange.body, body.get("output") or ())
+            size = exchange.body_size + len(transcript.text) + len(transcript.reasoning)
+            self._state.conversations.remember(str(body.get("id")), exchange.body, body.get("output") or (), size)
 
 
 class _Stream:

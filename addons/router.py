@@ -168,11 +168,11 @@ class Router:
         if body.get("thread") is not None and exchange.client_format == "anthropic_messages":
             raise _no_threads()
         if exchange.client_format == "openai_responses":
-            exchange.body = body
+            exchange.body, exchange.body_size = body, len(received)
             body = await self._state.conversations.complete(body, self._state.store)
         request = self._local.read(exchange, body)
         if not request.messages and exchange.client_format == "openai_responses":
-            flow.response = self._local.empty(exchange, request)
+            flow.response = self._local.empty(exchange, request, body)
             return
         route = self._state.routes.choose(request.model, exchange.profile)
         assert route is not None  # its group is not empty

@@ -1,14 +1,22 @@
 """JSON as it goes over the wire: read whatever a provider sends, written so that any client can take it.
 
-Python reads NaN and Infinity, which are no JSON and which strict clients refuse; they become null. A value
+Python reads NaN and Infinity, which are no JSON and which strict clients refuse; they become null, and so does a
+number that is too large to be one (1e999). A value
 nested too deep raises ValueError like any other text that cannot be read.
 """
 
 import json
 import re
+from math import isfinite
 from typing import Any
 
-_decoder = json.JSONDecoder(parse_constant=lambda word: None)
+
+def _finite(number: str) -> float | None:
+    value = float(number)
+    return value if isfinite(value) else None
+
+
+_decoder = json.JSONDecoder(parse_constant=lambda word: None, parse_float=_finite)
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _BLANKS = re.compile(r"[ \t\r\n]*")
 

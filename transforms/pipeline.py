@@ -24,6 +24,7 @@ from transforms.events import (
     Extra,
     Failure,
     Finish,
+    OpaqueReasoning,
     ReasoningDelta,
     Repair,
     ResponseStart,
@@ -74,6 +75,7 @@ class Pipeline:
         self._foreign = upstream is not client
         self._reader: Reader = upstream.reader()
         self._writer = client.writer(envelope)
+        self._details = 0  # entries that were numbered
         self._body: Mapping[str, Any] | None = None  # what the client got, where it got it whole
         self._form = _Form.UNDECIDED
         self._held: list[bytes] = []  # what is undecided yet, or the body
@@ -105,7 +107,9 @@ class Pipeline:
             passed = self._through(self._read_whole(200, b"".join(self._held)))
         else:
             passed = self._through(self._reader.close())
-        return b"" if self._untouched else self._writer.write(passed)
+        if self._untouched and self._form is not _Form.STREAM:
+            return b""
+        return self._written(passed)
 
     def fail(self, failure: Failure) -> bytes:
         """The stream will not go on: upstream broke off, or a stage raised. Nothing is written where the answer
@@ -115,9 +119,15 @@ class Pipeline:
         else:
             passed = [] if self.transcript.ended else [failure]
             self.transcript.feed(passed)
+        if self._untouched and self._form is _Form.BODY:
+            return b""
+        return self._written(passed)
+
+    def _written(self, passed: Sequence[Event]) -> bytes:
+        """The end of a stream. Of an untouched one the client has had all but a failure, and may stand inside an
+        event."""
         if self._untouched:
-            # The client has had all but the failure, and may stand inside an event.
-            passed = [] if self._form is _Form.BODY else [event for event in passed if isinstance(event, Failure)]
+            passed = [event for event in passed if isinstance(event, Failure)]
         written = self._writer.write(passed)
         return b"\n\n" + written if written and self._begun else written
 
@@ -172,11 +182,26 @@ class Pipeline:
             return [Failure(f"the provider's answer is no valid JSON: {text[:200]!r}", "invalid_answer")]
         return [failure_in_text(text)]
 
+    def _in_common_words(self, events: Iterable[Event]) -> Iterator[Event]:
+        """The events without the fields that only upstream's format knows: another has no place for them. Entries
+        of `reasoning_details` are numbered, by which OpenAI's SDK puts them together."""
+        for event in events:
+            match event:
+                case Extra():
+                    pass
+                case ResponseStart() | ToolCallStart():
+                    yield replace(event, extra=NOTHING)
+                case OpaqueReasoning(detail) if "index" not in detail:
+                    yield replace(event, detail={**detail, "index": self._details})
+                    self._details += 1
+                case _:
+                    yield event
+
     def _through(self, events: Iterable[Event]) -> list[Event]:
         """Takes out what is not for the client, and writes down the rest."""
         if self.transcript.ended:
             return []
-        events = list(_without_unknown(events) if self._foreign else events)
+        events = list(self._in_common_words(events) if self._foreign else events)
         if not self.reasoning_field:
             fields = (event.field for event in events if isinstance(event, ReasoningDelta))
             self.reasoning_field = next(fields, "")
@@ -191,18 +216,6 @@ class Pipeline:
                 passed.append(event)
         self.transcript.feed(passed)
         return passed
-
-
-def _without_unknown(events: Iterable[Event]) -> Iterator[Event]:
-    """The events without the fields that only upstream's format knows: another has no place for them."""
-    for event in events:
-        match event:
-            case Extra():
-                pass
-            case ResponseStart() | ToolCallStart():
-                yield replace(event, extra=NOTHING)
-            case _:
-                yield event
 
 
 def _form_of(head: bytes) -> _Form:

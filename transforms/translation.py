@@ -48,7 +48,7 @@ def translate(request: Request, dialect: str, report: Report) -> Request:
 
 def _strip_billing(request: Request, report: Report) -> Request:
     """Takes Claude Code's first system block away: it changes with every request, so that no prompt cache would
-    ever hit, and it is nobody's business (clients: point 2)."""
+    ever hit, and it is nobody's business."""
     messages = []
     for message in request.messages:
         content = message.content

@@ -47,8 +47,8 @@ def test_a_chain_from_memory() -> None:
     conversations = Conversations()
     first = {"input": "a"}
     second = {"input": [user("b")], "previous_response_id": "resp_1"}
-    conversations.remember("resp_1", first, [answer("A")])
-    conversations.remember("resp_2", second, [answer("B")])
+    conversations.remember("resp_1", first, [answer("A")], 9)
+    conversations.remember("resp_2", second, [answer("B")], 9)
     log = Log()
     body = completed(conversations, {"model": "kimi", "input": "c", "previous_response_id": "resp_2"}, log)
     assert body["input"] == [user("a"), answer("A"), user("b"), answer("B"), user("c")]
@@ -93,7 +93,7 @@ def test_an_answer_that_is_not_known_is_a_clear_error(log: Log) -> None:
 
 def test_references_are_resolved_in_the_chain_and_by_their_own_id() -> None:
     conversations = Conversations()
-    conversations.remember("resp_1", {"input": "a"}, [answer("A", id="msg_1_0")])
+    conversations.remember("resp_1", {"input": "a"}, [answer("A", id="msg_1_0")], 9)
     log = Log(two=({"input": "b"}, {"output": [{"type": "reasoning", "id": "rs_two_0"}]}))
     reference = {"type": "item_reference", "id": "msg_1_0"}
     body = completed(conversations, {"input": [reference], "previous_response_id": "resp_1"})
@@ -111,8 +111,23 @@ def test_a_reference_to_nothing_is_a_clear_error(id: str | None) -> None:
 def test_the_oldest_go_first() -> None:
     conversations = Conversations(limit=400)
     for number in range(6):
-        conversations.remember(f"resp_{number}", {"input": "a" * 60}, [])
-    conversations.remember("resp_5", {"input": "b" * 60}, [])
+        conversations.remember(f"resp_{number}", {"input": "a" * 60}, [], 100)
+    conversations.remember("resp_5", {"input": "b" * 60}, [], 100)
     assert completed(conversations, {"input": "c", "previous_response_id": "resp_5"})["input"][0] == user("b" * 60)
     with pytest.raises(RefusalError):
         completed(conversations, {"input": "c", "previous_response_id": "resp_0"})
+
+
+@pytest.mark.parametrize("previous", [5, ["resp_1"], {"id": "resp_1"}, True])
+def test_a_reference_that_is_no_id_is_an_error(previous: Any) -> None:
+    with pytest.raises(RefusalError, match=r"previous_response_id: .* is not a string"):
+        completed(Conversations(), {"input": "c", "previous_response_id": previous})
+
+
+def test_a_conversation_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("addons.conversations.CHAIN_LIMIT", 3)
+    conversations = Conversations()
+    for number in range(5):
+        conversations.remember(f"resp_{number}", {"input": "a", "previous_response_id": f"resp_{number - 1}"}, [], 9)
+    with pytest.raises(RefusalError, match="longer than 3 answers"):
+        completed(conversations, {"input": "c", "previous_response_id": "resp_4"})

@@ -269,3 +269,37 @@ def test_an_error_in_the_middle_of_a_stream(
         told = str(error)
     assert len(events) > 1
     assert "overloaded" in told
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
+def test_two_signed_thoughts_for_a_chat_client(proxy: Any, simulator: Any, stream: bool) -> None:
+    """OpenAI's SDK refuses a second entry of a list that has no number."""
+    blocks = [
+        *({"type": "thinking", "thinking": name, "signature": f"c2ln{name}"} for name in ("one", "two")),
+        {"type": "text", "text": "Done."},
+    ]
+    usage = {"input_tokens": 1, "output_tokens": 1}
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "stop_sequence": None}
+    whole = {**message, "content": blocks, "stop_reason": "end_turn", "usage": usage}
+    events: list[dict[str, Any]] = [
+        {"type": "message_start", "message": {**message, "content": [], "stop_reason": None, "usage": usage}}
+    ]
+    for index, block in enumerate(blocks):
+        events += [
+            {"type": "content_block_start", "index": index, "content_block": block},
+            {"type": "content_block_stop", "index": index},
+        ]
+    events.append({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage})
+    events.append({"type": "message_stop"})
+    pieces = [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events]
+    simulator.script("kimi-two-thoughts", **({"pieces": pieces} if stream else {"body": whole}))
+    asked: Any = {"model": "kimi-two-thoughts", "messages": [{"role": "user", "content": "Think."}]}
+    with openai.OpenAI(base_url=f"{proxy.base_url}/claude/v1", api_key=CLIENT_KEY, max_retries=0) as sdk:
+        if stream:
+            with sdk.chat.completions.stream(**asked) as answer:
+                choice = answer.get_final_completion().choices[0]
+        else:
+            choice = sdk.chat.completions.create(**asked).choices[0]
+    details = choice.message.model_dump()["reasoning_details"]
+    assert [(detail["text"], detail["signature"]) for detail in details] == [("one", "c2lnone"), ("two", "c2lntwo")]
+    assert choice.message.content == "Done."

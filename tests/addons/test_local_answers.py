@@ -148,6 +148,9 @@ def test_a_probe_without_input_asks_nobody(client: httpx.Client, simulator: Any)
     checker.feed(streamed.content)
     assert checker.close() == []
     assert not simulator.requests
+    following = {"model": KIMI, "input": "Hi", "previous_response_id": whole["id"]}
+    assert client.post("/v1/responses", json=following).status_code == 200
+    assert len(json.loads(simulator.requests[-1].body)["messages"]) == 1
 
 
 UPGRADE = (

@@ -381,3 +381,13 @@ def test_two_hundred_clients_at_once(proxy: Any, simulator: Any, http2: bool) ->
             return await asyncio.gather(*(ask(client, number) for number in range(clients)))
 
     assert asyncio.run(ask_all()) == [f"{number}." * 10 for number in range(clients)]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_model_whose_name_no_header_can_hold(client: httpx.Client, simulator: Any, stream: bool) -> None:
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Hi."}, "finish_reason": "stop"}
+    simulator.script("kimi\ud800", body={"choices": [choice]})
+    body = json.dumps({**asking(stream=stream), "model": "kimi\ud800"})
+    answer = client.post(CHAT, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 200
+    assert answer.headers["x-kimi-proxy-route"].startswith("openai/kimi")

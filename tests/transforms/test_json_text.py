@@ -51,3 +51,8 @@ def test_what_cannot_be_read_is_an_error(text: str) -> None:
 )
 def test_several_values(text: str, values: list[Any], rest: str) -> None:
     assert read_json_values(text) == (values, rest)
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999"])
+def test_a_number_beyond_all_numbers_is_null(number: str) -> None:
+    assert read_json(f'{{"a": [{number}, 1e3]}}') == {"a": [None, 1000.0]}

@@ -293,6 +293,19 @@ def test_an_untouched_stream_that_breaks_off() -> None:
     assert running.transcript.failure == FAILURE
 
 
+def test_an_untouched_stream_that_just_ends_is_told_to_be_cut() -> None:
+    running = pipeline(untouched=True)
+    running.feed(chunk("a"))
+    (error,) = values(running.close().removeprefix(b"\n\n"))
+    assert error["error"]["type"] == "stream_cut"
+    whole = pipeline(untouched=True)
+    whole.feed(chunk("a", "stop") + DONE)
+    assert whole.close() == b""
+    body = pipeline(untouched=True)
+    body.feed(b'{"choices"')
+    assert body.close() == b""
+
+
 def test_an_untouched_stream_that_breaks_off_behind_every_finish() -> None:
     running = pipeline(untouched=True)
     running.feed(chunk("a", "stop"))
@@ -416,6 +429,16 @@ def test_unknown_fields_stay_within_their_format() -> None:
         for name in ("fingerprint", "annotations", "logprobs", '"x":1'):
             assert (name in written) == kept
         assert "tool_use" in written or kept
+
+
+def test_entries_for_a_chat_client_are_numbered() -> None:
+    """By which OpenAI's SDK puts them together; entries with numbers keep theirs."""
+    thoughts = [{"type": "thinking", "thinking": name, "signature": f"sig-{name}"} for name in ("a", "b")]
+    body = {"content": [*thoughts, {"type": "text", "text": "c"}], "stop_reason": "end_turn"}
+    data = json.dumps(body).encode()
+    written = json.loads(between(anthropic_messages, openai_chat, stream=False).whole(200, data)[1])
+    details = written["choices"][0]["message"]["reasoning_details"]
+    assert [(detail["signature"], detail["index"]) for detail in details] == [("sig-a", 0), ("sig-b", 1)]
 
 
 def test_blocks_of_anthropic_s_own_are_nothing_to_others() -> None:

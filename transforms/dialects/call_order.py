@@ -33,6 +33,7 @@ class CallOrder:
     def __init__(self) -> None:
         self._open: int | None = None  # the call that has begun and not ended
         self._choice = 0  # whose call that is
+        self._held: list[ToolCallDelta] = []  # its arguments, while it has no name
         self._start: ToolCallStart | None = None  # its start, while that waits for id and name
         self._extent = JsonExtent()
         self._waiting: deque[Event] = deque()
@@ -74,6 +75,8 @@ class CallOrder:
         if self._start is not None:
             out.append(self._start)
             self._start = None
+        out += self._held
+        self._held.clear()
 
     def _go_on(self, event: ToolCallDelta | ToolCallEnd, due: deque[Event], out: list[Event]) -> None:
         if isinstance(event, ToolCallEnd):
@@ -84,9 +87,10 @@ class CallOrder:
             name = start.name + event.name if event.name != start.name else start.name
             self._start = replace(start, id=start.id or event.id, name=name)
         if event.arguments:
-            self._begin(out)
             self._extent.feed(event.arguments, 0, len(event.arguments))
-            out.append(ToolCallDelta(event.call, event.arguments, choice=event.choice))
+            self._held.append(ToolCallDelta(event.call, event.arguments, choice=event.choice))
+        if self._held and (self._start is None or self._start.name):
+            self._begin(out)
 
     def _close(self, call: int, due: deque[Event], out: list[Event]) -> None:
         """Ends the open call; what waited for that comes before all else that is due."""

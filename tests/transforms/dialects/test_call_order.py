@@ -43,6 +43,23 @@ def arguments(call: int, text: str) -> ToolCallDelta:
             id="in order already",
         ),
         pytest.param(
+            [
+                ToolCallStart(0),
+                arguments(0, "{"),
+                ToolCallDelta(0, id="id0"),
+                ToolCallDelta(0, "}", name="name0"),
+                TEXT,
+                FINISH,
+            ],
+            [A, arguments(0, "{"), arguments(0, "}"), END_A, TEXT, FINISH],
+            id="the name comes behind the arguments",
+        ),
+        pytest.param(
+            [ToolCallStart(0, "id0"), arguments(0, "{}"), FINISH],
+            [ToolCallStart(0, "id0"), arguments(0, "{}"), END_A, FINISH],
+            id="the name never comes",
+        ),
+        pytest.param(
             [A, arguments(0, "{}"), B, arguments(1, "{}"), END_A, END_B, FINISH],
             [A, arguments(0, "{}"), END_A, B, arguments(1, "{}"), END_B, FINISH],
             id="all end at the end",

@@ -139,8 +139,10 @@ def _write_message(
         open_turn = []
         written.append({"role": "user", "content": open_turn})
     if result:
-        results = sum(1 for block in open_turn if block["type"] == "tool_result")
-        open_turn[results:results] = blocks
+        place = len(open_turn)
+        while place and open_turn[place - 1]["type"] != "tool_result":
+            place -= 1
+        open_turn[place:place] = blocks
     else:
         open_turn += blocks
     return open_turn

@@ -2,7 +2,7 @@
 
 A block's signature is the issuer's: Anthropic's for Claude, and for a model that signs nothing our own seal,
 which carries what the block has no place for (`transforms/seal.py`). A signature is never empty, because
-clients turn unsigned thinking into text or drop it (clients: pi, opencode). In the canonical words a signature
+clients turn unsigned thinking into text or drop it (pi and opencode do). In the canonical words a signature
 that is not ours is an entry of `reasoning_details` with the `format` by which OpenRouter names Anthropic's.
 """
 

@@ -67,7 +67,7 @@ class ResponseObject:
             "created_at": envelope.created,
             "model": envelope.model,
         }
-        self._asked = {name: default if asked.get(name) is None else asked[name] for name, default in _DEFAULTS.items()}
+        self._asked = {name: _repeated(name, asked.get(name)) for name in _DEFAULTS}
         self._asked["reasoning"] = {"effort": None, "summary": None, **object_of(asked.get("reasoning"))}
         self._asked["text"] = {"format": {"type": "text"}, **object_of(asked.get("text"))}
 
@@ -92,6 +92,13 @@ class ResponseObject:
     def _write(self, status: Status, output: Sequence[Mapping[str, Any]], **end: Any) -> dict[str, Any]:
         state = {"status": status, "error": None, "incomplete_details": None, "usage": None, **end}
         return {**self._head, **state, "output": list(output), **self._asked}
+
+
+def _repeated(name: str, value: Any) -> Any:
+    """A client's own setting; the default where it has none, or one that this field cannot be."""
+    default = _DEFAULTS[name]
+    kinds = (str, dict) if name == "tool_choice" else object if default is None else type(default)
+    return value if value is not None and isinstance(value, kinds) else default
 
 
 def cut_short(finish: ChoiceFinish | None) -> str | None:

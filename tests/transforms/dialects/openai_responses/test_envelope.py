@@ -21,6 +21,10 @@ def response_object(**fields: Any) -> ResponseObject:
     [
         ({}, {"temperature": None, "tool_choice": "auto", "parallel_tool_calls": True, "tools": [], "store": True}),
         ({"temperature": 0, "store": False, "user": "u"}, {"temperature": 0, "store": False, "user": "u"}),
+        (
+            {"tools": {}, "tool_choice": -1, "parallel_tool_calls": 1.5, "metadata": []},
+            {"tools": [], "tool_choice": "auto", "parallel_tool_calls": True, "metadata": {}},
+        ),
         ({"tool_choice": None, "metadata": None}, {"tool_choice": "auto", "metadata": {}}),
         ({"tools": [{"type": "web_search"}]}, {"tools": [{"type": "web_search"}]}),
         ({"text": {"verbosity": "low"}}, {"text": {"format": {"type": "text"}, "verbosity": "low"}}),
