@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 from transforms.history import is_filler
+from transforms.json_shapes import objects
 from transforms.parameters import is_thinking
 from transforms.request import REASONING_FIELDS, Call, Message, Request
 from transforms.response import Response
@@ -82,7 +83,7 @@ def restore(request: Request, recall: Callable[[str], str | None], vendor: Vendo
 def _restored(
     message: Message, key: str, recall: Callable[[str], str | None], vendor: Vendor, demanded: bool
 ) -> Message:
-    details = _objects(message.extra.get("reasoning_details"))
+    details = objects(message.extra.get("reasoning_details"))
     fields = [message.reasoning, *(message.extra.get(name) for name in REASONING_FIELDS)]
     own = [text for text in fields if isinstance(text, str) and text]
     reasoning = next((text for text in own if text.strip()), None)
@@ -120,10 +121,6 @@ def _details_text(details: Iterable[Mapping[str, Any]]) -> str:
 
 def _without_index(detail: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in detail.items() if key != "index"}
-
-
-def _objects(value: Any) -> list[Mapping[str, Any]]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
 def _key(first_user_text: str, turn: str, equal_before: int) -> str:

@@ -11,12 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from transforms.dialects.anthropic_messages.blocks import objects, text_of
 from transforms.dialects.anthropic_messages.thinking import thinking_events
 from transforms.dialects.anthropic_messages.usage import read_stop_reason, read_usage
 from transforms.dialects.event_reader import broken_off
 from transforms.events import (
-    NOTHING,
     ChoiceFinish,
     Event,
     Extra,
@@ -30,6 +28,7 @@ from transforms.events import (
     ToolCallStart,
 )
 from transforms.failures import failure_of
+from transforms.json_shapes import object_of, objects, text_of
 from transforms.json_text import read_json, write_json
 
 ENVELOPE = frozenset(["id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage"])
@@ -64,11 +63,11 @@ class Answer:
         """One event of a stream."""
         match kind:
             case "message_start":
-                self._start(_object(event.get("message")), events)
+                self._start(object_of(event.get("message")), events)
             case "content_block_start":
-                self._open(_index(event), _object(event.get("content_block")), events)
+                self._open(_index(event), object_of(event.get("content_block")), events)
             case "content_block_delta":
-                self._delta(_index(event), _object(event.get("delta")), events)
+                self._delta(_index(event), object_of(event.get("delta")), events)
             case "content_block_stop":
                 self._close(_index(event), events)
             case "message_delta":
@@ -152,7 +151,7 @@ class Answer:
 
     def _message_delta(self, value: Mapping[str, Any], events: list[Event]) -> None:
         self._count(value.get("usage"))
-        delta = _object(value.get("delta"))
+        delta = object_of(value.get("delta"))
         word = text_of(delta.get("stop_reason"))
         if word:
             self._finish = finish_of(word, calls=bool(self._calls))
@@ -165,7 +164,7 @@ class Answer:
 
     def _count(self, usage: Any) -> None:
         """The counts are totals so far; one that is absent or null says nothing new."""
-        self._usage |= {key: value for key, value in _object(usage).items() if value is not None}
+        self._usage |= {key: value for key, value in object_of(usage).items() if value is not None}
 
     def _end(self, events: list[Event]) -> Failure | None:
         if not self._begun:
@@ -215,7 +214,3 @@ def _whole(start: Mapping[str, Any], text: str) -> Mapping[str, Any]:
 def _index(event: Mapping[str, Any]) -> int | None:
     index = event.get("index")
     return index if isinstance(index, int) else None
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else NOTHING

@@ -5,15 +5,14 @@ tools that a tool search has found. A block's `cache_control` stays on its part,
 and where a rule takes it off for those that do not.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from transforms.events import Repair, Report
 from transforms.files import text_of_file
+from transforms.json_shapes import objects, shown, text_of
 from transforms.request import Part
 
-SHOWN = 200  # characters of a repair's before
 _DATA_URL = "data:"
 
 
@@ -30,19 +29,6 @@ def write_content(content: str | Sequence[Part] | None, report: Report) -> list[
     if isinstance(content, str):
         content = [Part({"type": "text", "text": content})]
     return [block for part in content or () for block in _write_part(part, report)]
-
-
-def objects(value: Any) -> list[Mapping[str, Any]]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
-
-
-def text_of(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def shown(name: str, value: Any) -> str:
-    """A field for a repair's before."""
-    return f"{name}={json.dumps(value, ensure_ascii=False, default=repr)}"[:SHOWN]
 
 
 def _read_block(block: Mapping[str, Any], report: Report) -> list[Part]:

@@ -7,9 +7,9 @@ with a request that goes to Anthropic, and is left out with a note for any other
 from collections.abc import Mapping
 from typing import Any
 
-from transforms.dialects.anthropic_messages.blocks import shown
 from transforms.dialects.anthropic_messages.tools import read_choice, write_choice
 from transforms.events import Repair
+from transforms.json_shapes import object_of, shown
 
 DEFAULT_MAX_TOKENS = 32_000
 """Anthropic wants a limit. Enough for thinking and a long answer, and no more than current models take."""
@@ -64,11 +64,11 @@ def read_parameters(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_effort(body: Mapping[str, Any]) -> str | None:
     """How much thinking is wanted. The last message that has an `output_config` of its own says it for now."""
-    thinking = _object(body.get("thinking"))
+    thinking = object_of(body.get("thinking"))
     if thinking.get("type") == "disabled":
         return "none"
-    configs = [body, *(_object(message) for message in body.get("messages") or ())]
-    efforts = (_object(config.get("output_config")).get("effort") for config in reversed(configs))
+    configs = [body, *(object_of(message) for message in body.get("messages") or ())]
+    efforts = (object_of(config.get("output_config")).get("effort") for config in reversed(configs))
     effort = next((effort for effort in efforts if isinstance(effort, str)), None)
     budget = thinking.get("budget_tokens")
     if effort is None and thinking.get("type") == "enabled" and isinstance(budget, int):
@@ -85,7 +85,7 @@ def read_losses(body: Mapping[str, Any]) -> list[Repair]:
     ]
     unknown = {
         name: value
-        for name, value in _object(body.get("output_config")).items()
+        for name, value in object_of(body.get("output_config")).items()
         if name != "effort" and not (name == "format" and _output_schema(body) is not None)
     }
     return [*losses, *([Repair("request-field-dropped", shown("output_config", unknown))] if unknown else ())]
@@ -103,8 +103,8 @@ def write_parameters(parameters: Mapping[str, Any], effort: str | None) -> dict[
     choice = write_choice(parameters)
     if choice is not None:
         out["tool_choice"] = choice
-    format = _object(parameters.get("response_format"))
-    schema = _object(format.get("json_schema")).get("schema")
+    format = object_of(parameters.get("response_format"))
+    schema = object_of(format.get("json_schema")).get("schema")
     if format.get("type") == "json_schema" and isinstance(schema, Mapping):
         out["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
     return out | _thinking(effort or parameters.get("reasoning_effort"), parameters.get("thinking"), out["max_tokens"])
@@ -113,9 +113,9 @@ def write_parameters(parameters: Mapping[str, Any], effort: str | None) -> dict[
 def reconcile(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields without those that Anthropic refuses together: thinking excludes a forced call, which counts
     more, and sampling of one's own."""
-    if _object(fields.get("thinking")).get("type") != "enabled":
+    if object_of(fields.get("thinking")).get("type") != "enabled":
         return dict(fields)
-    forced = _object(fields.get("tool_choice")).get("type") in ("any", "tool")
+    forced = object_of(fields.get("tool_choice")).get("type") in ("any", "tool")
     excluded = ("thinking",) if forced else _SAMPLING
     return {name: value for name, value in fields.items() if name not in excluded}
 
@@ -146,10 +146,10 @@ def _stops(parameters: Mapping[str, Any]) -> list[Any]:
 
 def _thinking(effort: Any, switch: Any, max_tokens: Any) -> dict[str, Any]:
     """`thinking` from an effort, or from Moonshot's parameter of the same name."""
-    if effort == "none" or _object(switch).get("type") == "disabled":
+    if effort == "none" or object_of(switch).get("type") == "disabled":
         return {"thinking": {"type": "disabled"}}
     wanted = _BUDGETS.get(effort) if isinstance(effort, str) else None
-    if wanted is None and _object(switch).get("type") == "enabled":
+    if wanted is None and object_of(switch).get("type") == "enabled":
         wanted = _BUDGETS["medium"]
     if wanted is None or not isinstance(max_tokens, int):
         return {}
@@ -158,10 +158,6 @@ def _thinking(effort: Any, switch: Any, max_tokens: Any) -> dict[str, Any]:
 
 
 def _output_schema(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    format = _object(_object(body.get("output_config")).get("format"))
+    format = object_of(object_of(body.get("output_config")).get("format"))
     schema = format.get("schema")
     return schema if format.get("type") == "json_schema" and isinstance(schema, Mapping) else None
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -3,11 +3,11 @@
 from typing import Any
 
 from transforms.dialects.anthropic_messages.answer import ENVELOPE, Answer, finish_of, read_content_events
-from transforms.dialects.anthropic_messages.blocks import text_of
 from transforms.dialects.anthropic_messages.usage import read_usage
 from transforms.dialects.event_reader import EventReader
 from transforms.events import Event, Extra, Failure, Finish, ResponseStart, ToolCallStart
 from transforms.failures import failure_of
+from transforms.json_shapes import text_of
 
 
 class Reader(EventReader):

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from transforms.client_ids import to_client
-from transforms.dialects.anthropic_messages.blocks import objects, write_content
+from transforms.dialects.anthropic_messages.blocks import write_content
 from transforms.dialects.anthropic_messages.parameters import (
     read_effort,
     read_parameters,
@@ -24,6 +24,7 @@ from transforms.dialects.anthropic_messages.requests import read_message, read_s
 from transforms.dialects.anthropic_messages.thinking import thinking_blocks
 from transforms.dialects.anthropic_messages.tools import DIALECT, found_tools, write_tool
 from transforms.events import Repair, Report
+from transforms.json_shapes import objects
 from transforms.json_text import read_json
 from transforms.request import Call, Message, Request
 

@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from transforms.client_ids import to_upstream
-from transforms.dialects.anthropic_messages.blocks import objects, read_content, shown, text_of
+from transforms.dialects.anthropic_messages.blocks import read_content
 from transforms.dialects.anthropic_messages.parameters import read_effort, read_losses, read_parameters
 from transforms.dialects.anthropic_messages.thinking import read_thinking
 from transforms.dialects.anthropic_messages.tools import DIALECT, found_tools, read_tool
 from transforms.events import Repair, Report
+from transforms.json_shapes import objects, shown, text_of
 from transforms.request import Call, Message, Part, Request, Source
 
 ERROR_INTRODUCTION = "Error: "

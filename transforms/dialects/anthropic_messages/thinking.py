@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from transforms.events import OpaqueReasoning, ReasoningDelta
+from transforms.json_shapes import text_of
 from transforms.seal import is_seal, seal, unseal
 
 FORMAT = "anthropic-claude-v1"
@@ -28,13 +29,13 @@ def read_thinking(block: Mapping[str, Any]) -> Thinking | None:
     """A `thinking` or `redacted_thinking` block; None for any other. A seal that was damaged on the way says
     nothing: its entries are lost, and it is nobody's signature."""
     if block.get("type") == "thinking":
-        words, signature = _text(block.get("thinking")), _text(block.get("signature"))
+        words, signature = text_of(block.get("thinking")), text_of(block.get("signature"))
         sealed = unseal(signature)
         if sealed is not None:
             return Thinking(words or sealed.reasoning, sealed.details)
         return Thinking(words, [signed(words, signature)] if signature and not is_seal(signature) else ())
     if block.get("type") == "redacted_thinking":
-        data = _text(block.get("data"))
+        data = text_of(block.get("data"))
         sealed = unseal(data)
         if sealed is not None:
             return Thinking(sealed.reasoning, sealed.details)
@@ -59,7 +60,7 @@ def is_anthropic(detail: Mapping[str, Any]) -> bool:
 def signature_of(words: str, details: Sequence[Mapping[str, Any]]) -> str:
     """The signature of a block with these words: Anthropic's own if all there is to carry is that."""
     if len(details) == 1 and is_anthropic(details[0]) and details[0].get("text") == words:
-        signature = _text(details[0].get("signature"))
+        signature = text_of(details[0].get("signature"))
         if signature:
             return signature
     return seal(details=details)
@@ -67,8 +68,8 @@ def signature_of(words: str, details: Sequence[Mapping[str, Any]]) -> str:
 
 def data_of(details: Sequence[Mapping[str, Any]]) -> str:
     """What a `redacted_thinking` block holds for these entries."""
-    if len(details) == 1 and is_anthropic(details[0]) and _text(details[0].get("data")):
-        return _text(details[0].get("data"))
+    if len(details) == 1 and is_anthropic(details[0]) and text_of(details[0].get("data")):
+        return text_of(details[0].get("data"))
     return seal(details=details)
 
 
@@ -77,7 +78,7 @@ def thinking_blocks(words: str | None, details: Iterable[Mapping[str, Any]]) -> 
     otherwise there is one block for the words, and all entries with it."""
     details = list(details)
     own = [detail for detail in details if is_anthropic(detail)]
-    told = "".join(_text(detail.get("text")) for detail in own)
+    told = "".join(text_of(detail.get("text")) for detail in own)
     if details and len(own) == len(details) and told == (words or ""):
         return [_own_block(detail) for detail in own]
     if words:
@@ -95,10 +96,6 @@ def thinking_events(block: Mapping[str, Any]) -> list[ReasoningDelta | OpaqueRea
 
 
 def _own_block(detail: Mapping[str, Any]) -> dict[str, Any]:
-    if _text(detail.get("signature")):
-        return {"type": "thinking", "thinking": _text(detail.get("text")), "signature": detail["signature"]}
+    if text_of(detail.get("signature")):
+        return {"type": "thinking", "thinking": text_of(detail.get("text")), "signature": detail["signature"]}
     return {"type": "redacted_thinking", "data": data_of([detail])}
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

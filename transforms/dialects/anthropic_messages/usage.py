@@ -9,6 +9,7 @@ from typing import Any
 
 from transforms.dialects.openai_chat.finish import read_finish
 from transforms.events import ChoiceFinish, FinishReason
+from transforms.json_shapes import count_of
 
 _STOP_REASONS: Mapping[FinishReason, str] = {
     "stop": "end_turn",
@@ -44,9 +45,9 @@ def write_stop_reason(finish: ChoiceFinish | None) -> str:
 
 def read_usage(usage: Mapping[str, Any]) -> dict[str, Any]:
     """The counts in the shape of OpenAI chat's `usage`."""
-    read, written = _count(usage, "cache_read_input_tokens"), _count(usage, "cache_creation_input_tokens")
-    prompt = _count(usage, "input_tokens") + read + written
-    completion = _count(usage, "output_tokens")
+    read, written = count_of(usage, "cache_read_input_tokens"), count_of(usage, "cache_creation_input_tokens")
+    prompt = count_of(usage, "input_tokens") + read + written
+    completion = count_of(usage, "output_tokens")
     out: dict[str, Any] = {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
@@ -56,7 +57,7 @@ def read_usage(usage: Mapping[str, Any]) -> dict[str, Any]:
         out["prompt_tokens_details"] = {"cached_tokens": read, "cache_write_tokens": written}
     details = usage.get("output_tokens_details")
     if isinstance(details, dict) and "thinking_tokens" in details:
-        out["completion_tokens_details"] = {"reasoning_tokens": _count(details, "thinking_tokens")}
+        out["completion_tokens_details"] = {"reasoning_tokens": count_of(details, "thinking_tokens")}
     return out
 
 
@@ -66,20 +67,15 @@ def write_usage(usage: Mapping[str, Any] | None, input_tokens: int = 0) -> dict[
         usage = {"prompt_tokens": input_tokens}
     details = usage.get("prompt_tokens_details")
     details = details if isinstance(details, dict) else {}
-    read, written = _count(details, "cached_tokens"), _count(details, "cache_write_tokens")
-    read = read or _count(usage, "cached_tokens")  # Moonshot
+    read, written = count_of(details, "cached_tokens"), count_of(details, "cache_write_tokens")
+    read = read or count_of(usage, "cached_tokens")  # Moonshot
     out: dict[str, Any] = {
-        "input_tokens": max(0, _count(usage, "prompt_tokens") - read - written),
-        "output_tokens": _count(usage, "completion_tokens"),
+        "input_tokens": max(0, count_of(usage, "prompt_tokens") - read - written),
+        "output_tokens": count_of(usage, "completion_tokens"),
         "cache_creation_input_tokens": written,
         "cache_read_input_tokens": read,
     }
     details = usage.get("completion_tokens_details")
-    if isinstance(details, dict) and _count(details, "reasoning_tokens"):
-        out["output_tokens_details"] = {"thinking_tokens": _count(details, "reasoning_tokens")}
+    if isinstance(details, dict) and count_of(details, "reasoning_tokens"):
+        out["output_tokens_details"] = {"thinking_tokens": count_of(details, "reasoning_tokens")}
     return out
-
-
-def _count(counts: Mapping[str, Any], name: str) -> int:
-    value = counts.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

@@ -12,7 +12,7 @@ from typing import Any
 from transforms.custom_input import write_input
 from transforms.dialects.event_reader import broken_off
 from transforms.dialects.openai_chat.calls import read_integer
-from transforms.dialects.openai_responses.content import joined_texts, object_of, objects, text_of
+from transforms.dialects.openai_responses.content import joined_texts
 from transforms.dialects.openai_responses.reasoning import encrypted_detail
 from transforms.dialects.openai_responses.usage import read_usage
 from transforms.events import (
@@ -31,6 +31,7 @@ from transforms.events import (
     ToolCallStart,
 )
 from transforms.failures import failure_of
+from transforms.json_shapes import object_of, objects, text_of
 from transforms.json_text import write_json
 from transforms.response import Choice, collect
 

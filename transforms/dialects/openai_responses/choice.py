@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from transforms.dialects.openai_responses.content import object_of, objects, text_of
 from transforms.dialects.openai_responses.tools import ClientTool, Offer
+from transforms.json_shapes import object_of, objects, text_of
 
 _MODES = ("auto", "none", "required")
 

@@ -8,25 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from transforms.events import Repair, Report
+from transforms.json_shapes import object_of, objects, text_of
 from transforms.request import Part
 
 _TEXTS = frozenset(["input_text", "output_text", "text", "summary_text", "reasoning_text"])
 _FILE_FIELDS = ("filename", "file_data", "file_id")
-
-
-def text_of(value: Any) -> str:
-    """The value if it is a text; else empty."""
-    return value if isinstance(value, str) else ""
-
-
-def object_of(value: Any) -> Mapping[str, Any]:
-    """The value if it is an object; else an empty one."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def objects(value: Any) -> list[Mapping[str, Any]]:
-    """The objects of a list; none where it is no list."""
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
 def ignore(repair: Repair) -> None:

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from transforms.dialects.envelope import Envelope
 from transforms.dialects.openai_chat.writer import write_failure as chat_failure
-from transforms.dialects.openai_responses.content import object_of
 from transforms.dialects.openai_responses.tools import DIALECT, ClientTool, client_tools
 from transforms.dialects.openai_responses.usage import write_usage
 from transforms.events import ChoiceFinish, Failure
+from transforms.json_shapes import object_of
 
 ID_PREFIX = "resp_"
 

@@ -12,17 +12,11 @@ from typing import Any
 
 from transforms.client_ids import to_client, to_upstream
 from transforms.custom_input import read_input, write_input
-from transforms.dialects.openai_responses.content import (
-    as_content,
-    objects,
-    read_output,
-    read_parts,
-    text_of,
-    write_content,
-)
+from transforms.dialects.openai_responses.content import as_content, read_output, read_parts, write_content
 from transforms.dialects.openai_responses.reasoning import read_reasoning, write_reasoning
 from transforms.dialects.openai_responses.tools import DIALECT, ClientTool, Offer
 from transforms.events import Repair, Report
+from transforms.json_shapes import objects, text_of
 from transforms.json_text import write_json
 from transforms.request import Call, Message, Part, Source
 from transforms.seal import is_seal

@@ -7,11 +7,8 @@ goes without a word, or it carries a wish that will not be granted, and is noted
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from transforms.dialects.openai_responses.content import object_of
 from transforms.events import Repair
-from transforms.json_text import write_json
-
-SHOWN = 200  # characters of a field's value
+from transforms.json_shapes import object_of, shown
 
 _NAMES = {
     "max_output_tokens": "max_completion_tokens",
@@ -39,11 +36,6 @@ _SAME = ("temperature", "top_p", "parallel_tool_calls", "top_logprobs", "service
 _SAME_BOOKKEEPING = ("user", "metadata", "safety_identifier", "prompt_cache_key")
 _SILENT = frozenset(["stream_options", "logprobs", "stream", "store"])
 _WRITTEN_ELSEWHERE = ("max_tokens", "max_completion_tokens", "response_format", "verbosity", "reasoning_effort")
-
-
-def shown(name: str, value: Any) -> str:
-    """`NAME=value`, short enough for a note."""
-    return f"{name}={write_json(value)}"[:SHOWN]
 
 
 def read_parameters(body: Mapping[str, Any]) -> dict[str, Any]:

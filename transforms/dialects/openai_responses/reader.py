@@ -4,11 +4,11 @@ from typing import Any
 
 from transforms.dialects.event_reader import EventReader
 from transforms.dialects.openai_responses.answer import FIELDS_SCOPE, Answer
-from transforms.dialects.openai_responses.content import objects, text_of
 from transforms.dialects.openai_responses.envelope import FIELDS
 from transforms.dialects.openai_responses.usage import read_usage, write_usage
 from transforms.events import Event, Extra, Failure
 from transforms.failures import failure_of
+from transforms.json_shapes import objects, text_of
 
 
 class Reader(EventReader):

@@ -7,7 +7,8 @@ entries of `reasoning_details` even from clients that drop the summary (Codex); 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from transforms.dialects.openai_responses.content import joined_texts, text_of
+from transforms.dialects.openai_responses.content import joined_texts
+from transforms.json_shapes import text_of
 from transforms.seal import Sealed, is_seal, seal, unseal
 
 FORMAT = "openai-responses-v1"

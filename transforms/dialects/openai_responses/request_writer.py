@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from transforms.dialects.openai_responses.choice import write_choice
-from transforms.dialects.openai_responses.content import ignore, object_of
+from transforms.dialects.openai_responses.content import ignore
 from transforms.dialects.openai_responses.items import ItemsWriter, is_left_out, read_items
-from transforms.dialects.openai_responses.parameters import shown, unspoken, write_parameters
+from transforms.dialects.openai_responses.parameters import unspoken, write_parameters
 from transforms.dialects.openai_responses.requests import read_request
 from transforms.dialects.openai_responses.tools import (
     DIALECT,
@@ -23,6 +23,7 @@ from transforms.dialects.openai_responses.tools import (
     write_tool,
 )
 from transforms.events import Repair, Report
+from transforms.json_shapes import object_of, shown
 from transforms.request import Request
 
 _WITH_MORE_INSIDE = ("text", "reasoning")

@@ -12,9 +12,10 @@ from typing import Any
 
 from transforms.dialects.openai_responses.choice import read_choice
 from transforms.dialects.openai_responses.items import kind_of, read_items
-from transforms.dialects.openai_responses.parameters import read_effort, read_losses, read_parameters, shown
+from transforms.dialects.openai_responses.parameters import read_effort, read_losses, read_parameters
 from transforms.dialects.openai_responses.tools import DIALECT, Offer, read_tools
 from transforms.events import Repair, Report
+from transforms.json_shapes import shown
 from transforms.request import Message, Request, Source
 
 _KEPT_ELSEWHERE = {

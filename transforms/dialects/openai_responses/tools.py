@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from transforms.custom_input import FIELD
-from transforms.dialects.openai_responses.content import object_of, objects, text_of
 from transforms.events import Repair, Report
+from transforms.json_shapes import object_of, objects, text_of
 from transforms.request import Source, Tool
 from transforms.schema_keywords import map_subschemas
 

@@ -19,7 +19,6 @@ from typing import Any, assert_never
 from transforms.dialects.call_order import CallOrder
 from transforms.dialects.envelope import Envelope
 from transforms.dialects.openai_responses.answer import FIELDS_SCOPE, says
-from transforms.dialects.openai_responses.content import objects
 from transforms.dialects.openai_responses.envelope import ID_PREFIX, ResponseObject, cut_short
 from transforms.dialects.openai_responses.output import CallItem, Item, ItemStatus, MessageItem, ReasoningItem
 from transforms.dialects.openai_responses.tools import ClientTool
@@ -42,6 +41,7 @@ from transforms.events import (
     ToolCallEnd,
     ToolCallStart,
 )
+from transforms.json_shapes import objects
 from transforms.json_text import write_json
 from transforms.response import Choice, Response
 from transforms.sse import write_comment, write_event

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from transforms.dialects.anthropic_messages.blocks import SHOWN, objects, read_content, shown, text_of, write_content
+from transforms.dialects.anthropic_messages.blocks import read_content, write_content
 from transforms.events import Repair
+from transforms.json_shapes import objects, text_of
 from transforms.request import Part
 
 CACHED = {"cache_control": {"type": "ephemeral"}}
@@ -155,12 +156,6 @@ def test_parts_that_cannot_be_written_are_reported(part: dict[str, Any]) -> None
     reported: list[Repair] = []
     assert write_content([Part(part)], reported.append) == []
     assert [repair.kind for repair in reported] == ["request-item-dropped"]
-
-
-def test_what_the_log_is_shown() -> None:
-    assert shown("container", {"id": "\u00e9"}) == 'container={"id": "\u00e9"}'
-    assert shown("odd", {1}) == 'odd="{1}"'
-    assert len(shown("long", "a" * 1000)) == SHOWN
 
 
 def test_lenient_reading() -> None:

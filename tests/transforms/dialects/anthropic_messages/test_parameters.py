@@ -224,10 +224,10 @@ def test_the_last_message_with_an_effort_counts() -> None:
         ),
         ({"metadata": {}, "cache_control": {}, "diagnostics": {}, "betas": [], "container": None}, []),
         ({"output_config": {"effort": "low", **OUTPUT}}, []),
-        ({"output_config": {"effort": "low", "x_new": 1}}, ['output_config={"x_new": 1}']),
-        ({"output_config": {"format": {"type": "grammar"}}}, ['output_config={"format": {"type": "grammar"}}']),
+        ({"output_config": {"effort": "low", "x_new": 1}}, ['output_config={"x_new":1}']),
+        ({"output_config": {"format": {"type": "grammar"}}}, ['output_config={"format":{"type":"grammar"}}']),
         ({"output_config": "odd"}, []),
-        ({"context_management": {"a": 1}, "fallbacks": [5]}, ['context_management={"a": 1}', "fallbacks=[5]"]),
+        ({"context_management": {"a": 1}, "fallbacks": [5]}, ['context_management={"a":1}', "fallbacks=[5]"]),
     ],
 )
 def test_what_others_cannot_be_told(body: dict[str, Any], losses: list[str]) -> None:

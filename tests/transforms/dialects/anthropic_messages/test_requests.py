@@ -266,14 +266,14 @@ def test_messages(message: dict[str, Any], read: list[Message]) -> None:
         (
             {"role": "user", "content": [{"type": "container_upload", "file_id": "f"}]},
             "request-item-dropped",
-            'container_upload={"type": "container_upload", "file_id": "f"}',
+            'container_upload={"type":"container_upload","file_id":"f"}',
         ),
         (
             {"role": "assistant", "content": [{"type": "server_tool_use", "id": "s"}, use()]},
             "request-item-dropped",
-            'server_tool_use={"type": "server_tool_use", "id": "s"}',
+            'server_tool_use={"type":"server_tool_use","id":"s"}',
         ),
-        ({"role": "user", "content": [result([{"type": "odd"}])]}, "request-item-dropped", 'odd={"type": "odd"}'),
+        ({"role": "user", "content": [result([{"type": "odd"}])]}, "request-item-dropped", 'odd={"type":"odd"}'),
     ],
 )
 def test_what_cannot_be_said_is_reported(message: dict[str, Any], kind: str, before: str) -> None:

@@ -8,14 +8,12 @@ from transforms.dialects.openai_responses.content import (
     as_content,
     ignore,
     joined_texts,
-    object_of,
-    objects,
     read_output,
     read_parts,
-    text_of,
     write_content,
 )
 from transforms.events import Repair
+from transforms.json_shapes import object_of, objects, text_of
 from transforms.request import Part
 
 TEXT = {"type": "text", "text": "a"}

@@ -5,14 +5,13 @@ from typing import Any
 import pytest
 
 from transforms.dialects.openai_responses.parameters import (
-    SHOWN,
     read_effort,
     read_losses,
     read_parameters,
-    shown,
     unspoken,
     write_parameters,
 )
+from transforms.json_shapes import SHOWN, shown
 
 SCHEMA = {"type": "object", "properties": {}}
 FORMAT = {"type": "json_schema", "name": "n", "schema": SCHEMA, "strict": True}
