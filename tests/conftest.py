@@ -7,6 +7,7 @@ of that folder, or of several. `corpus_cases` gives the cases of a folder as a l
 
 import importlib.util
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +17,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-# How long an example takes says something about the machine, and nothing about the law.
-settings.register_profile("house", deadline=None)
+# How long an example takes says something about the machine, and nothing about the law. Developers' runs look for
+# new examples; CI's are the same every time, so that what it says is about the change.
+settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("house")
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -12,6 +12,8 @@ import re
 PREFIXES = ("toolu_", "call_")
 """Anthropic's and OpenAI's."""
 
+LONGEST = 4096  # characters of an id that is looked into; real ones have less than a hundred
+
 _TAKEN = re.compile(r"[a-zA-Z0-9_-]+")
 _OTHER = re.compile(r"[^a-zA-Z0-9_]")
 _SPELLED = re.compile(r"(?:[a-zA-Z0-9_]|-[0-9a-f]{2})+")
@@ -26,22 +28,25 @@ def to_client(id: str, prefix: str) -> str:
 
 
 def to_upstream(id: str) -> str:
-    """Undoes `to_client`; an id that is not of its making stays as it is."""
+    """Undoes `to_client`; an id that is not of its making stays as it is. Others write hyphens and digits too:
+    an id is of its making if what it spells is one that clients do not take, or was spelled itself."""
+    original = inner = _unspelled(id) if len(id) <= LONGEST else None
+    while inner is not None and _TAKEN.fullmatch(inner):
+        inner = _unspelled(inner)
+    return id if original is None or inner is None else original
+
+
+def _unspelled(id: str) -> str | None:
+    """What an id spells; None where it has not the form of one that was spelled out."""
     prefix = next((prefix for prefix in PREFIXES if id.startswith(prefix)), None)
-    if prefix is None or "-" not in id or not _SPELLED.fullmatch(id[len(prefix) :]):
-        return id
+    if prefix is None or "-" not in id or not _SPELLED.fullmatch(id, len(prefix)):
+        return None
     spelled = id[len(prefix) :]
     try:
         original = _BYTES.sub(_read, spelled)
     except UnicodeDecodeError:
-        return id
-    return original if _is_spelled_out(original, spelled) else id
-
-
-def _is_spelled_out(original: str, spelled: str) -> bool:
-    """Whether `to_client` makes this of the original: others write hyphens and digits too."""
-    needed = original.startswith(PREFIXES) or not _TAKEN.fullmatch(original)
-    return needed and _OTHER.sub(_spell, original) == spelled
+        return None
+    return original if _OTHER.sub(_spell, original) == spelled else None
 
 
 def _spell(character: re.Match[str]) -> str:

@@ -34,6 +34,11 @@ def test_different_ids_stay_different(ids: list[str], prefix: str) -> None:
     assert len({to_client(id, prefix) for id in ids}) == len(ids)
 
 
+@pytest.mark.parametrize("id", ["toolu_toolu_-2d", "call_x-61", "call_" + "a-3a" * 2000, "toolu_-zz", "call_a-ff"])
+def test_ids_of_others_stay(id: str) -> None:
+    assert to_upstream(id) == id
+
+
 @given(IDS)
 def test_what_is_read_differently_was_spelled_here(id: str) -> None:
     original = to_upstream(id)
