@@ -79,8 +79,8 @@ class Proxy:
         return context
 
     def stop(self) -> int:
-        """Ends it as a user does, and gives its exit code. A user who sees it go on asks once more: about one
-        mitmdump in several hundred does not hear the first signal, and none has been seen to miss a second."""
+        """Ends it as a user does, and gives its exit code. A user who sees it go on asks once more: one
+        mitmdump was seen, for a reason not found, that went on after the first signal and ended at a second."""
         for client in self.clients:
             client.close()
         self.clients.clear()
