@@ -15,11 +15,13 @@ from typing import Any
 
 from config.addresses import BASE_URL, host_of, is_base_url, is_local_host, is_url
 from config.checks import Problems, Section, join, one_of
-from config.environment import CREDENTIALS, SORTS, is_google_credentials
+from config.environment import CREDENTIALS, is_google_credentials
+from config.openrouter_options import read_prices, read_quantizations, read_sort, read_threshold
 from config.payload import read_body, read_headers, read_json_mapping
 from config.references import expand
 from config.secret import Secret
 from config.settings import Settings
+from config.vertex_options import read_place
 
 # What every provider takes.
 COMMON = ("base_url", "api_key", "vendor", "headers", "body")
@@ -39,10 +41,10 @@ OPTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "data_collection": "data_collection",
             "zdr": "flag",
             "enforce_distillable_text": "flag",
-            "quantizations": "texts",
-            "max_price": "mapping",
-            "preferred_max_latency": "number or mapping",
-            "preferred_min_throughput": "number or mapping",
+            "quantizations": "quantizations",
+            "max_price": "prices",
+            "preferred_max_latency": "threshold",
+            "preferred_min_throughput": "threshold",
         },
         "vertex": {
             "project_id": "text",
@@ -57,8 +59,6 @@ OPTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 SYNONYMS: Mapping[str, str] = MappingProxyType(
     {"providers": "only", "endpoint_override": "chat_endpoint", "credentials_path": "credentials"}
 )
-
-DEFAULT_LOCATION = "global"  # the only one where Kimi was served, and the one that most models know
 
 _DEFAULT_URLS = {
     "openai": "https://api.openai.com/v1",
@@ -151,7 +151,6 @@ def _normalized(
 
 
 def _option(section: Section, key: str, kind: str) -> object:
-    value = section.get(key)
     match kind:
         case "text":
             return section.text(key)
@@ -165,11 +164,14 @@ def _option(section: Section, key: str, kind: str) -> object:
             return _credentials(section)
         case "data_collection":
             return section.choice(key, ("allow", "deny"))
-        case "sort" if not isinstance(value, dict):
-            return section.choice(key, SORTS)
-        case "number or mapping" if not isinstance(value, dict):
-            return section.positive_number(key)
-    return read_json_mapping(section, key)
+        case "sort":
+            return read_sort(section, key)
+        case "prices":
+            return read_prices(section, key)
+        case "threshold":
+            return read_threshold(section, key)
+        case _:
+            return read_quantizations(section, key)
 
 
 def _url(section: Section, key: str) -> str | None:
@@ -228,7 +230,8 @@ def _api_key(
     variable = f"{provider.upper()}_API_KEY"
     meant_for = host_of(_environment_url(provider, settings) or _DEFAULT_URLS[provider])
     host = host_of(own_url) if own_url else meant_for
-    if is_local_host(host) or (key is not None and host == meant_for):
+    # A host below the one it is meant for has the same owner: eu.openrouter.ai.
+    if is_local_host(host) or (key is not None and f".{host}".endswith(f".{meant_for}")):
         return key
     expected = f"a key for {host}"
     if host == meant_for:
@@ -251,17 +254,7 @@ def _with_environment(
             "allow_fallbacks": settings.openrouter_allow_fallbacks,
         }
     elif provider == "vertex":
-        # An endpoint is a whole URL with project and location in it: not the one of an entry with its own.
-        elsewhere = any(section.has(key) for key in ("base_url", "project_id", "location"))
-        given = {
-            "project_id": settings.vertex_project_id,
-            "location": settings.vertex_location or DEFAULT_LOCATION,
-            "credentials": settings.vertex_credentials,
-            "chat_endpoint": None if elsewhere else settings.vertex_chat_endpoint,
-        }
-        whole_url = given["chat_endpoint"] or section.has("chat_endpoint") or section.has("base_url")
-        if not (given["project_id"] or whole_url):
-            section.require("project_id", "a Google Cloud project (or VERTEX_PROJECT_ID in the environment)")
+        given = read_place(section, own, settings)
     else:
         given = {}
     return {key: value for key, value in given.items() if value is not None} | dict(own)

@@ -20,7 +20,7 @@ from config.settings import STRATEGIES, Route, Settings
 
 __all__ = ["Problem", "Route", "Secret", "Settings", "SettingsError", "is_glob", "parse"]
 
-DOCUMENT_KEYS = ("default_strategy", "models")
+DOCUMENT_KEYS = ("default_strategy", "sticky", "models")
 ENTRY_KEYS = (
     "name",
     "provider",
@@ -28,6 +28,8 @@ ENTRY_KEYS = (
     "ensure_tool_call",
     "weight",
     "strategy",
+    "timeout",
+    "answer_timeout",
     "profile",
     "family",
     "provider_config",
@@ -58,12 +60,14 @@ def parse(
     if isinstance(document, dict):
         section = _section(problems, "", document, DOCUMENT_KEYS)
         strategy = section.choice("default_strategy", STRATEGIES)
+        sticky = section.flag("sticky")
         routes = [(path, route) for path, entry in _entries(section) if (route := reader.read(path, entry))]
         _check_strategies(problems, routes)
         settings = replace(
             settings,
             routes=_numbered(problems, routes),
             default_strategy=strategy or settings.default_strategy,
+            sticky=settings.sticky if sticky is None else sticky,
         )
     elif document is None:
         problems.add_missing("models", "a list of models")
@@ -136,6 +140,8 @@ class _EntryReader:
             ensure_tool_call=section.flag("ensure_tool_call") or False,
             weight=section.positive_number("weight") or 1,
             strategy=section.choice("strategy", STRATEGIES),
+            timeout=section.positive_number("timeout"),
+            answer_timeout=section.positive_number("answer_timeout"),
             profile=self._profile(section),
             family=section.choice("family", self.families),
             vendor=config.vendor,
@@ -184,5 +190,5 @@ def _numbered(problems: Problems, routes: Sequence[tuple[str, Route]]) -> tuple[
 
 
 def _target(route: Route) -> tuple[object, ...]:
-    """What an entry sends, and where; its weight and its rules do not make it another."""
+    """What an entry sends, and where; its weight, its timeouts and its rules do not make it another."""
     return (route.api_key, route.headers, route.body, route.options)

@@ -9,6 +9,11 @@ from config.secret import Secret
 
 STRATEGIES = ("first", "round_robin", "random", "weighted_random")
 
+# Seconds that a route may take, unless its entry says otherwise.
+FIRST_TOKEN_TIMEOUT = 120.0  # until a stream's first token, where another route can take over
+SILENCE_TIMEOUT = 600.0  # where none can, and between two pieces of a stream
+ANSWER_TIMEOUT = 600.0  # until an answer that is not streamed; nothing of it is seen before its end
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -28,6 +33,12 @@ class Route:
     ensure_tool_call: bool = False
     weight: float = 1
     strategy: str | None = None
+
+    timeout: float | None = None
+    """Seconds until a stream's first token, and later between two pieces of it; None = the defaults above."""
+
+    answer_timeout: float | None = None
+    """Seconds until an answer that is not streamed; None = the default above."""
 
     profile: str | None = None
     """The head of the path under which the entry is reachable; None = everywhere."""
@@ -59,6 +70,20 @@ class Route:
         words = (self.profile or "", self.name, self.provider, self.model, self.base_url or "")
         return " ".join(words) + (f" #{self.number}" if self.number > 1 else "")
 
+    def first_token_timeout(self, alternatives: bool) -> float:
+        """Seconds until a stream's first token. `alternatives`: there is a route that can take over."""
+        return self.timeout or (FIRST_TOKEN_TIMEOUT if alternatives else SILENCE_TIMEOUT)
+
+    @property
+    def silence_timeout(self) -> float:
+        """Seconds between two pieces of a stream."""
+        return self.timeout or SILENCE_TIMEOUT
+
+    @property
+    def whole_answer_timeout(self) -> float:
+        """Seconds until an answer that is not streamed."""
+        return self.answer_timeout or ANSWER_TIMEOUT
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -66,6 +91,7 @@ class Settings:
 
     routes: tuple[Route, ...] = ()
     default_strategy: str = "first"
+    sticky: bool = True  # a conversation's turns stay on one route
     openai_base_url: str | None = None
     openai_api_key: Secret | None = None
     anthropic_base_url: str | None = None

@@ -10,7 +10,7 @@ import pytest
 from config.load import load
 from config.provider_options import COMMON, OPTIONS
 from config.routes import Routes
-from config.schema import ENTRY_KEYS
+from config.schema import DOCUMENT_KEYS, ENTRY_KEYS
 from config.secret import Secret
 from config.settings import STRATEGIES, Route, Settings
 from transforms.profiles import PROFILES
@@ -60,7 +60,7 @@ def test_the_example_shows_every_option(example: Settings, provider: str) -> Non
     assert shown == set(OPTIONS[provider])
 
 
-@pytest.mark.parametrize("word", [*ENTRY_KEYS, *COMMON, "default_strategy"])
+@pytest.mark.parametrize("word", [*DOCUMENT_KEYS, *ENTRY_KEYS, *COMMON])
 def test_the_example_has_every_key(word: str) -> None:
     assert re.search(rf"^(?: *|  - ){word}:", EXAMPLE.read_text(), re.MULTILINE)
 

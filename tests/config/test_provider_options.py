@@ -61,6 +61,7 @@ def test_every_provider_takes_the_common_keys(provider: str) -> None:
             "vendor": "moonshot",
             "headers": {"X-A": "$HOST"},
             "body": {"a": ["$HOST"]},
+            **({"project_id": "p"} if provider == "vertex" else {}),
         },
         HOST="host.example",
         KEY="horse",
@@ -161,25 +162,6 @@ def test_vertex_uses_the_default_location_and_credentials() -> None:
     assert accepted("vertex", {"projectId": "p"}).options == {"project_id": "p", "location": "global"}
 
 
-def test_vertex_needs_a_project() -> None:
-    _, problems = read("vertex", {})
-    assert problems == [
-        "config.project_id: missing, expected a Google Cloud project (or VERTEX_PROJECT_ID in the environment)"
-    ]
-
-
-def test_vertex_needs_no_project_with_a_whole_url() -> None:
-    url = "https://host.example/chat/completions"
-    assert accepted("vertex", {"chat_endpoint": url}).options["chat_endpoint"] == url
-    assert accepted("vertex", {}, VERTEX_CHAT_ENDPOINT=url).options["chat_endpoint"] == url
-    assert accepted("vertex", {"base_url": "https://host.example"}).base_url == "https://host.example"
-
-
-def test_the_environments_endpoint_is_not_for_an_entry_with_its_own_project() -> None:
-    url = "https://host.example/chat/completions"
-    assert "chat_endpoint" not in accepted("vertex", {"project_id": "p"}, VERTEX_CHAT_ENDPOINT=url).options
-
-
 @pytest.mark.parametrize(
     ("value", "secret"),
     [
@@ -245,6 +227,13 @@ def test_the_environments_key_is_not_sent_to_another_public_host() -> None:
 def test_the_environments_key_is_sent_to_the_same_host_and_to_local_ones() -> None:
     for url in ("https://api.openai.com/v2", "http://127.0.0.1:8000/v1", "http://vllm/v1"):
         assert accepted("openai", {"base_url": url}, OPENAI_API_KEY="k").api_key == Secret("k")
+
+
+def test_the_environments_key_is_sent_to_a_region_of_the_same_host() -> None:
+    config = accepted("openrouter", {"base_url": "https://eu.openrouter.ai/api/v1"}, OPENROUTER_API_KEY="k")
+    assert config.api_key == Secret("k")
+    _, problems = read("openrouter", {"base_url": "https://notopenrouter.ai"}, OPENROUTER_API_KEY="k")
+    assert len(problems) == 1
 
 
 def test_local_hosts_need_no_key_and_public_ones_do() -> None:

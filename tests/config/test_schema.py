@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from config.schema import Problem, Route, Secret, Settings, SettingsError, parse
+from config.schema import ENTRY_KEYS, Problem, Route, Secret, Settings, SettingsError, parse
 
 PROVIDERS = ("openai", "openrouter", "vertex", "anthropic")
 ENVIRONMENT = {"OPENAI_API_KEY": "horse-staple", "OPENROUTER_API_KEY": "horse-battery"}
@@ -46,6 +46,8 @@ def test_every_key_of_an_entry_arrives() -> None:
         "ensure_tool_call": True,
         "weight": 2,
         "strategy": "random",
+        "timeout": 30,
+        "answer_timeout": 0.5,
         "profile": "kimi-k2.6_a",
         "family": "plain",
         "provider_config": {"vendor": "moonshot", "order": ["a"], "headers": {"X": "y"}, "body": {"a": 1}},
@@ -60,6 +62,8 @@ def test_every_key_of_an_entry_arrives() -> None:
             ensure_tool_call=True,
             weight=2,
             strategy="random",
+            timeout=30.0,
+            answer_timeout=0.5,
             profile="kimi-k2.6_a",
             family="plain",
             vendor="moonshot",
@@ -77,8 +81,8 @@ def test_the_models_default_is_the_name_and_a_globs_the_asked_one() -> None:
 
 
 def test_null_means_absent() -> None:
-    entry = dict.fromkeys(("model", "ensure_tool_call", "weight", "strategy", "profile", "family", "provider_config"))
-    assert read(models(entry)) == read(models({}))
+    entry = dict.fromkeys(key for key in ENTRY_KEYS if key not in ("name", "provider"))
+    assert read(models(entry, sticky=None, default_strategy=None)) == read(models({}))
     assert read(models({"provider_config": {"headers": None, "body": None, "vendor": None}})) == read(models({}))
 
 
@@ -117,6 +121,9 @@ def test_wrong_documents(document: object, problem: str) -> None:
         ({"weight": True}, "weight: true is not a finite number above 0"),
         ({"weight": 0}, "weight: 0 is not a finite number above 0"),
         ({"weight": float("nan")}, "weight: nan is not a finite number above 0"),
+        ({"timeout": 0}, "timeout: 0 is not a finite number above 0"),
+        ({"timeout": "60"}, "timeout: '60' is not a finite number above 0"),
+        ({"answer_timeout": -1}, "answer_timeout: -1 is not a finite number above 0"),
         (
             {"strategy": "robin"},
             "strategy: 'robin' is not one of first, round_robin, random, weighted_random; did you mean 'round_robin'?",
@@ -150,11 +157,8 @@ def test_profiles_must_not_hide_the_proxys_paths(profile: str) -> None:
 
 def test_unknown_keys_are_reported_with_what_was_probably_meant() -> None:
     document = models({"wieght": 2, "ensureToolCall": True, "apiKey": "horse", 5: 1}, default_stratgy="first")
-    assert [
-        problem.replace("name, provider, model, ensure_tool_call, weight, strategy, profile, family, ", "…")
-        for problem in problems(document)
-    ] == [
-        "default_stratgy: this key is not one of default_strategy, models; did you mean 'default_strategy'?",
+    assert [problem.replace(", ".join(ENTRY_KEYS[:-1]) + ", ", "…") for problem in problems(document)] == [
+        "default_stratgy: this key is not one of default_strategy, sticky, models; did you mean 'default_strategy'?",
         "models[0].wieght: this key is not one of …provider_config; did you mean 'weight'?",
         "models[0].ensureToolCall: this key is not one of …provider_config; did you mean 'ensure_tool_call'?",
         "models[0].apiKey: this key is not one of …provider_config; it belongs into provider_config",
@@ -176,8 +180,9 @@ def test_all_problems_come_at_once_those_of_the_environment_too() -> None:
     ]
 
 
-def test_the_same_entry_twice_is_a_duplicate() -> None:
-    assert problems(models({"name": "a"}, {"name": "b"}, {"name": "a", "weight": 2, "ensure_tool_call": True})) == [
+@pytest.mark.parametrize("rest", [{}, {"weight": 2, "ensure_tool_call": True}, {"timeout": 9, "answer_timeout": 9}])
+def test_the_same_entry_twice_is_a_duplicate(rest: dict[str, Any]) -> None:
+    assert problems(models({"name": "a"}, {"name": "b"}, {"name": "a"} | rest)) == [
         "models[2]: 'a' is not another entry than models[0]: both send the same requests"
     ]
 
@@ -202,6 +207,13 @@ def test_the_same_name_for_something_else_is_a_group(other: dict[str, Any]) -> N
 def test_an_entry_with_problems_is_not_called_a_duplicate_as_well() -> None:
     entry = {"name": "a", "provider_config": {"api_key": "$NOTHING"}}
     assert len(problems(models(entry, entry))) == 2
+
+
+@pytest.mark.parametrize("sticky", [True, False])
+def test_conversations_are_sticky_unless_they_shall_not_be(sticky: bool) -> None:
+    assert read(models({})).sticky is True
+    assert read(models({}, sticky=sticky)).sticky is sticky
+    assert problems(models({}, sticky="no")) == ["sticky: 'no' is not true or false"]
 
 
 def test_a_group_has_one_strategy() -> None:
@@ -252,6 +264,9 @@ words = st.sampled_from(
         "ensure_tool_call",
         "weight",
         "strategy",
+        "timeout",
+        "answer_timeout",
+        "sticky",
         "profile",
         "family",
         "provider_config",

@@ -28,6 +28,22 @@ def test_keys_tell_routes_apart() -> None:
 
 
 @pytest.mark.parametrize(
+    ("route", "first", "first_of_several", "silence", "whole"),
+    [
+        (Route("a", "openai", "m"), 600, 120, 600, 600),
+        (Route("a", "openai", "m", timeout=30), 30, 30, 30, 600),
+        (Route("a", "openai", "m", answer_timeout=900), 600, 120, 600, 900),
+    ],
+)
+def test_how_long_a_route_may_take(
+    route: Route, first: float, first_of_several: float, silence: float, whole: float
+) -> None:
+    assert route.first_token_timeout(alternatives=False) == first
+    assert route.first_token_timeout(alternatives=True) == first_of_several
+    assert (route.silence_timeout, route.whole_answer_timeout) == (silence, whole)
+
+
+@pytest.mark.parametrize(
     "shown",
     [
         repr(Route("a", "openai", "m", api_key=Secret("horse"), headers={"X": "horse"}, body={"a": "horse"})),
