@@ -5,7 +5,7 @@ Each module that repairs has the table of its own kinds beside the rules; this o
 
 from collections.abc import Mapping
 
-from transforms import finish, markup, tool_calls, translation
+from transforms import finish, lessons, markup, tool_calls, translation
 from transforms.dialects.openai_chat import calls
 from transforms.profiles import kimi_requests
 
@@ -16,4 +16,5 @@ REPAIR_KINDS: Mapping[str, str] = {
     **finish.REPAIR_KINDS,
     **kimi_requests.REPAIR_KINDS,
     **translation.REPAIR_KINDS,
+    **lessons.REPAIR_KINDS,
 }

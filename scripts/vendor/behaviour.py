@@ -15,6 +15,7 @@ from scripts.vendor.answer import Answer
 from scripts.vendor.envelope import ENVELOPE
 from scripts.vendor.failures import ERRORS, SHAPES
 from scripts.vendor.markup import MARKUP
+from scripts.vendor.refusals import RULES, is_known
 from scripts.vendor.structured import STRUCTURED
 from scripts.vendor.thinking import THINKING
 
@@ -36,6 +37,7 @@ WORDS: Mapping[str, str] = {
     "cut-mid-event": "closes the connection inside an event, or inside a body",
     "reset": "resets the connection in the middle",
     "strict": "refuses what OpenAI refuses: unknown fields and parts, calls and results without each other",
+    "refuses=RULE.RULE": "a 400 as long as the request breaks one of these: " + ", ".join(RULES),
     "no-done": "no [DONE], no message_stop",
     "sse-comments": "comments before and between events",
     "sse-no-space": "data: without a blank",
@@ -138,15 +140,18 @@ def _split(*texts: str) -> list[str]:
 
 
 def _checked(name: str, value: str) -> str:
+    known: object
     match name:
         case "cut":
             known = re.fullmatch(r"random:\d+|\d+(,\d+)*", value)
+        case "refuses":
+            known = is_known(value)
         case "delay" | "stall":
             known = _TIME.fullmatch(value)
         case "error-shape":
             known = re.fullmatch("|".join(SHAPES), value)
         case _:
             known = re.fullmatch(r"\d+", value)
-    if known is None:
+    if not known:
         raise ValueError(f"the simulator does not understand {name}={value}")
     return value
