@@ -7,7 +7,10 @@ refuse a parameter that they do not know. So it is told only where the vendor is
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from transforms.dialects.anthropic_messages.parameters import read_effort
+from transforms.dialects.anthropic_messages.tools import DIALECT
 from transforms.events import Repair, Report
+from transforms.json_shapes import object_of
 from transforms.request import Request
 from transforms.vendors import Vendor
 
@@ -18,7 +21,8 @@ def tell_effort(
     request: Request, vendor: Vendor, report: Report, *, takes: Literal["levels", "switch", "nothing"] = "levels"
 ) -> Request:
     """The request with its effort as the vendor's parameter, if it has one. The model `takes` levels of it, or
-    can only be told not to think, or not even that. A client's own parameter of that name counts more."""
+    can only be told not to think, or not even that. A client's own parameter of that name counts more. A budget of
+    tokens is told as such to a vendor that takes one."""
     effort = request.effort
     if effort is None:
         return request
@@ -27,7 +31,20 @@ def tell_effort(
     if field is None or not taken or request.parameters.get(field) is not None:
         report(Repair("request-field-dropped", f"effort={effort}"))
         return request
-    return request.with_parameters(**{field: _value(field, effort)})
+    budget = _budget(request) if field == "reasoning" else None
+    return request.with_parameters(**{field: {"max_tokens": budget} if budget else _value(field, effort)})
+
+
+def _budget(request: Request) -> int | None:
+    """The tokens that an Anthropic client's thinking may take; None where it says an effort."""
+    if request.source is None or request.source.dialect != DIALECT:
+        return None
+    body = object_of(request.source.value)
+    thinking = object_of(body.get("thinking"))
+    budget = thinking.get("budget_tokens")
+    if thinking.get("type") != "enabled" or read_effort({**body, "thinking": None}) is not None:
+        return None
+    return budget if isinstance(budget, int) and not isinstance(budget, bool) else None
 
 
 def _value(field: str, effort: str) -> str | Mapping[str, Any]:

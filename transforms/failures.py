@@ -38,6 +38,7 @@ _OVERFLOW = re.compile(
     r"|maximum context length|context (?:length|window)|(?:prompt|input) is too long",
     re.I,
 )
+_OVERFLOWS = "context_length_exceeded"
 _PAGE = re.compile(r"<(?:!doctype|html|head|body|title|h\d|p|div|center|pre|\?xml)\b", re.I)
 _TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.I)
 _MARKUP = re.compile(r"<(script|style)\b.*?</\1>|<[^<>]*>", re.S | re.I)
@@ -62,12 +63,26 @@ _STATUS_OF_TYPE: Mapping[str, int] = {
     "unavailable": 503,
     "invalid_request_error": 400,
     "badrequesterror": 400,
+    "invalid_request": 400,
+    "invalid_prompt": 400,
+    "precondition_failed": 400,
     "context_length_exceeded": 400,
+    "max_tokens_exceeded": 400,
+    "token_limit_exceeded": 400,
+    "string_too_long": 400,
+    "invalid_image": 400,
+    "image_too_large": 400,
+    "image_too_small": 400,
+    "image_not_found": 400,
+    "image_download_failed": 400,
+    "unsupported_image_format": 400,
     "content_policy_violation": 400,
+    "refusal": 400,
     "content_filter": 400,
     "invalid_argument": 400,
     "failed_precondition": 400,
     "tool_use_failed": 400,
+    "authentication": 401,
     "authentication_error": 401,
     "invalid_authentication_error": 401,
     "invalid_api_key": 401,
@@ -81,10 +96,13 @@ _STATUS_OF_TYPE: Mapping[str, int] = {
     "model_not_found": 404,
     "not_found": 404,
     "request_too_large": 413,
+    "payload_too_large": 413,
+    "unprocessable": 422,
     "timeout": 504,
     "timeout_error": 504,
     "deadline_exceeded": 504,
     "api_error": 500,
+    "server": 500,
     "server_error": 500,
     "internal_server_error": 500,
     "internal": 500,
@@ -142,8 +160,9 @@ def _failure(document: Any, status: int) -> Failure:
     code = next((code for code in codes if isinstance(code, str | int) and not isinstance(code, bool)), None)
     if not 400 <= status <= 599:
         status = next(filter(None, map(_status, levels)), 502)
-    if not isinstance(code, str) and status in (400, 413) and _OVERFLOW.search(message):
-        code = "context_length_exceeded"
+    overflows = type_ == _OVERFLOWS or (status in (400, 413) and _OVERFLOW.search(message))
+    if overflows and not isinstance(code, str):
+        code = _OVERFLOWS
     main = next((level for level in levels if not _SAID.isdisjoint(level)), {})
     extra = {key: value for key, value in main.items() if key not in (*_SAID, "error", "errors")}
     return Failure(message[:MESSAGE_LIMIT] or _phrase(status), type_, status, code, extra)

@@ -9,9 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from transforms.dialects.anthropic_messages.parameters import reconcile, write_parameters
 from transforms.dialects.anthropic_messages.thinking import is_anthropic
-from transforms.dialects.anthropic_messages.tools import DEFERRED
+from transforms.dialects.anthropic_messages.tools import DEFERRED, DIALECT
+from transforms.effort import OFF
 from transforms.events import Repair, Report
+from transforms.json_shapes import object_of
 from transforms.request import Message, Part, Request
 
 REPAIR_KINDS: Mapping[str, str] = {
@@ -20,6 +23,7 @@ REPAIR_KINDS: Mapping[str, str] = {
     "request-item-dropped": "a piece of the conversation that the provider's format cannot say was left out",
     "request-billing-block": "the client's billing line was taken off the instructions",
     "request-signature-dropped": "thinking that another model signed was left out",
+    "request-thinking-off": "thinking was switched off for a turn that began without thinking of that model",
     "request-result-images": "images in a tool's result were put into a user's message behind it",
 }
 
@@ -68,7 +72,8 @@ def _strip_billing(request: Request, report: Report) -> Request:
 
 def keep_signed_thinking(request: Request, report: Report) -> Request:
     """Leaves out thinking that Anthropic's models would refuse, because another one thought it or nobody signed
-    it. For after the rules of the model's family, which may have put remembered thinking back."""
+    it; and their thinking, where what is left of the turn so far does not begin with any. For after the rules of
+    the model's family, which may have put remembered thinking back."""
 
     def change(message: Message) -> Message:
         if message.role != "assistant":
@@ -83,7 +88,43 @@ def keep_signed_thinking(request: Request, report: Report) -> Request:
         extra = {**message.extra, "reasoning_details": own} if own else _without_details(message.extra)
         return replace(message, reasoning=words, extra=extra)
 
-    return replace(request, messages=tuple(change(message) for message in request.messages))
+    return _settle_thinking(replace(request, messages=tuple(change(message) for message in request.messages)), report)
+
+
+def _settle_thinking(request: Request, report: Report) -> Request:
+    """Switches thinking off for the rest of a turn that another model began. A turn with calls and results has one
+    mode of thinking from its first message on (docs, "Thinking with tool use"): with a budget for thinking it has
+    to start with a thinking block, else `Expected thinking or redacted_thinking, but found tool_use` (opencode#3077,
+    kilocode#5219), whose own words recommend this. Adaptive thinking may begin at any place of a turn, and the
+    models that have it alone refuse to go without."""
+    first = _first_of_turn(request.messages)
+    if first is None or first.extra.get("reasoning_details") or not _thinks_by_budget(request):
+        return request
+    report(Repair("request-thinking-off"))
+    return replace(request, effort=OFF).with_parameters(thinking=None, reasoning_effort=None)
+
+
+def _first_of_turn(messages: Sequence[Message]) -> Message | None:
+    """The assistant's first message of a turn that goes on with results; None where the user has the word. What a
+    user says behind results belongs to the turn."""
+    first, answered, last = None, False, ""
+    for message in messages:
+        match message.role:
+            case "assistant":
+                first, last = first or message, "assistant"
+            case "tool":
+                answered, last = True, "tool"
+            case "user" if last != "tool":
+                first, answered = None, False
+    return first if answered else None
+
+
+def _thinks_by_budget(request: Request) -> bool:
+    if request.source is not None and request.source.dialect == DIALECT:
+        thinking = object_of(request.source.value).get("thinking")
+        return request.effort != OFF and object_of(thinking).get("type") == "enabled"
+    fields = reconcile(write_parameters(request.parameters, request.effort))
+    return object_of(fields.get("thinking")).get("type") == "enabled"
 
 
 def _without_details(extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 import pytest
 
-from addons.memory import Habit, ReasoningMemory, RouteMemory
+from addons.memory import Habit, ReasoningMemory, RouteMemory, SignatureMemory
 
 
 def test_reasoning_is_recalled_by_its_key() -> None:
@@ -35,6 +35,35 @@ def test_what_is_larger_than_the_limit_is_not_kept() -> None:
     assert memory.recall("a") is None
     memory.remember("b", "b" * 10)
     assert memory.recall("b") == "b" * 10
+
+
+def test_a_signature_lives_on_while_it_is_used() -> None:
+    memory = SignatureMemory(life=100)
+    memory.remember("a", "first", 0)
+    memory.remember("b", "second", 0)
+    assert memory.recall("a", 100) == "first"
+    assert memory.recall("b", 101) is None
+    assert memory.recall("a", 200) == "first"
+    assert memory.recall("a", 301) is None
+    memory.remember("a", "again", 302)
+    assert memory.recall("a", 303) == "again"
+
+
+@pytest.mark.parametrize("limits", [{"limit": 10}, {"count": 2}])
+def test_the_least_recently_used_signature_goes_first(limits: dict[str, int]) -> None:
+    memory = SignatureMemory(**limits)
+    memory.remember("a", "1111", 0)
+    memory.remember("a", "2222", 0)
+    memory.remember("b", "3333", 0)
+    memory.recall("a", 1)
+    memory.remember("c", "4444", 2)
+    assert [memory.recall(key, 3) for key in "abc"] == ["2222", None, "4444"]
+
+
+def test_a_signature_that_is_larger_than_the_limit_is_not_kept() -> None:
+    memory = SignatureMemory(limit=10)
+    memory.remember("a", "1" * 10, 0)
+    assert memory.recall("a", 0) is None
 
 
 @pytest.mark.parametrize(

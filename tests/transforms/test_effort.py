@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from transforms.dialects import anthropic_messages
 from transforms.effort import tell_effort
 from transforms.events import Repair
-from transforms.request import Request
+from transforms.request import Request, Source
 from transforms.vendors import VENDORS
 
 GENERIC = VENDORS["generic"]
@@ -56,3 +57,29 @@ def test_nothing_is_told_where_nothing_is_wanted(field: str | None) -> None:
 )
 def test_what_cannot_be_told_is_reported(field: str | None, parameters: Any, options: Any) -> None:
     assert told("high", field, parameters, **options) == (parameters, [Repair("request-field-dropped", "effort=high")])
+
+
+@pytest.mark.parametrize(
+    ("fields", "reasoning"),
+    [
+        ({"thinking": {"type": "enabled", "budget_tokens": 8192}}, {"max_tokens": 8192}),
+        ({"thinking": {"type": "disabled", "budget_tokens": 8192}}, {"enabled": False}),
+        ({"thinking": {"type": "enabled", "budget_tokens": True}}, {"effort": "low"}),
+        (
+            {"thinking": {"type": "enabled", "budget_tokens": 8192}, "output_config": {"effort": "high"}},
+            {"effort": "high"},
+        ),
+        ({"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}, {"effort": "high"}),
+        ({"thinking": {"type": "adaptive"}}, None),
+    ],
+)
+def test_a_budget_stays_one_where_the_vendor_takes_one(fields: Any, reasoning: Any) -> None:
+    request = anthropic_messages.read_request({"model": "m", "max_tokens": 9000, "messages": [], **fields})
+    assert tell_effort(request, VENDOR["reasoning"], pytest.fail).parameters.get("reasoning") == reasoning
+    told = tell_effort(request, VENDOR["reasoning_effort"], pytest.fail).parameters.get("reasoning_effort")
+    assert told == request.effort
+
+
+def test_a_request_of_another_format_has_no_budget() -> None:
+    request = replace(Request("m", effort="low"), source=Source("openai_responses", {"thinking": {"type": "enabled"}}))
+    assert tell_effort(request, VENDOR["reasoning"], pytest.fail).parameters == {"reasoning": {"effort": "low"}}

@@ -63,6 +63,11 @@ SHAPES: dict[str, tuple[int, Any, tuple[str, str, int, Any]]] = {
         {"error": {"message": "m", "code": 429, "metadata": {"error_type": "rate_limit_exceeded"}}},
         ("m", "rate_limit_exceeded", 429, 429),
     ),
+    "OpenRouter, too long": (
+        200,
+        {"error": {"message": "m", "code": 400, "metadata": {"error_type": "context_length_exceeded"}}},
+        ("m", "context_length_exceeded", 400, "context_length_exceeded"),
+    ),
     "Groq": (
         400,
         {"error": {"message": "m", "code": "tool_use_failed", "failed_generation": "<function>"}},

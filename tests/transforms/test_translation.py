@@ -126,6 +126,81 @@ def test_thinking_of_a_chat_client_is_no_model_s_own() -> None:
     assert all("reasoning_details" not in message.extra for message in translated.messages)
 
 
+# ---------------------------------------------------------------------- a turn that another model began
+
+BUDGET = {"thinking": {"type": "enabled", "budget_tokens": 4096}, "max_tokens": 9000}
+CALL = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}
+RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "found"}
+
+
+def assistant(*blocks: Any) -> dict[str, Any]:
+    return {"role": "assistant", "content": list(blocks)}
+
+
+def user(*blocks: Any) -> dict[str, Any]:
+    return {"role": "user", "content": list(blocks)}
+
+
+SECOND = [assistant({**CALL, "id": "toolu_2"}), user({**RESULT, "tool_use_id": "toolu_2"})]
+
+
+@pytest.mark.parametrize(
+    ("messages", "off"),
+    [
+        ([USER], False),
+        ([USER, assistant(SIGNED, CALL), user(RESULT)], False),
+        ([USER, assistant(REDACTED, CALL), user(RESULT)], False),
+        ([USER, assistant(SIGNED, CALL), user(RESULT), *SECOND], False),
+        ([USER, assistant(CALL), user(RESULT), assistant(text("Found.")), USER], False),
+        ([USER, assistant(CALL), user(RESULT), assistant(text("Found.")), USER, assistant(text("It"))], False),
+        ([USER, assistant(CALL), user(RESULT)], True),
+        ([USER, assistant(OURS, CALL), user(RESULT)], True),
+        ([USER, assistant(text("Let me."), CALL), user(RESULT)], True),
+        ([USER, assistant(CALL), user(RESULT), *SECOND], True),
+        ([USER, assistant(CALL), user(RESULT), assistant(SIGNED, *SECOND[0]["content"]), SECOND[1]], True),
+        ([USER, assistant(CALL), user(RESULT, text("Hurry."))], True),
+        ([USER, assistant(CALL), user(RESULT), USER], True),
+        ([USER, assistant(CALL), {"role": "system", "content": "Be brief."}, user(RESULT)], True),
+        ([USER, assistant(SIGNED, text("a")), USER, assistant(CALL), user(RESULT)], True),
+        ([user(RESULT)], False),
+    ],
+)
+def test_a_turn_begun_without_its_own_thinking_goes_on_without_any(messages: Any, off: bool) -> None:
+    written, reported = to_anthropic(asked(messages, **BUDGET), ANTHROPIC)
+    assert written["thinking"] == ({"type": "disabled"} if off else BUDGET["thinking"])
+    assert [repair.kind for repair in reported if repair.kind == "request-thinking-off"] == [
+        "request-thinking-off"
+    ] * off
+    assert to_anthropic(asked(messages, **BUDGET))[0]["thinking"] == BUDGET["thinking"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"thinking": {"type": "disabled"}},
+        {"thinking": {"type": "adaptive"}},
+        {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}},
+    ],
+)
+def test_other_thinking_than_by_a_budget_stays(fields: Any) -> None:
+    body = asked([USER, assistant(CALL), user(RESULT)], **fields)
+    assert to_anthropic(body, ANTHROPIC) == (body, [])
+
+
+@pytest.mark.parametrize("fields", [{"reasoning_effort": "high"}, {"thinking": {"type": "enabled"}}])
+def test_a_chat_client_s_turn_goes_on_without_thinking_too(fields: Any) -> None:
+    called = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    turn = [{"role": "assistant", "tool_calls": [called]}, {"role": "tool", "tool_call_id": "c", "content": "found"}]
+    request = openai_chat.read_request({"model": "m", "messages": [USER, *turn], **fields})
+    reported: list[Repair] = []
+    written = anthropic_messages.write_request(keep_signed_thinking(request, reported.append))
+    assert written["thinking"] == {"type": "disabled"}
+    assert reported == [Repair("request-thinking-off")]
+    beginning = openai_chat.read_request({"model": "m", "messages": [USER], **fields})
+    assert keep_signed_thinking(beginning, pytest.fail) == beginning
+
+
 # ---------------------------------------------------------------------- tools
 
 LOOK = {"name": "look", "description": "Looks.", "input_schema": {"type": "object"}}

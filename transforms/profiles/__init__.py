@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
+from transforms.profiles.gemini import GEMINI_PROFILE
 from transforms.profiles.kimi import KIMI_PROFILE
 from transforms.profiles.plain import PLAIN
 from transforms.profiles.profile import Profile
 
 PROFILES: Mapping[str, Profile] = {
     "kimi": KIMI_PROFILE,
+    "gemini": GEMINI_PROFILE,
     "plain": PLAIN,
 }
 
