@@ -60,7 +60,13 @@ def add_estimate(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE exchanges ADD COLUMN estimated_input_tokens BIGINT"))
 
 
-MIGRATIONS: Sequence[Callable[[Connection], None]] = (create_log, add_estimate)
+def add_cost(connection: Connection) -> None:
+    """Version 3: what an attempt and an exchange cost, in dollars, where the provider says it."""
+    connection.execute(text("ALTER TABLE exchanges ADD COLUMN cost_usd DOUBLE PRECISION"))
+    connection.execute(text("ALTER TABLE attempts ADD COLUMN cost_usd DOUBLE PRECISION"))
+
+
+MIGRATIONS: Sequence[Callable[[Connection], None]] = (create_log, add_estimate, add_cost)
 LATEST = len(MIGRATIONS)
 
 

@@ -48,8 +48,8 @@ class ExchangeRecord:
 class ExchangeOutcome:
     """How an exchange ended. `status` is the HTTP status the client got. `route`, `provider` and `model`,
     where set, replace those it began with (after a failover). `repairs` is a list of `{kind, before, after}`,
-    bounded by the caller; `repair_counts`, `{kind: n}`, counts all of them. The caller has taken secrets out
-    of every text."""
+    bounded by the caller; `repair_counts`, `{kind: n}`, counts all of them. `cost_usd` is what the provider said
+    that it cost, in dollars. The caller has taken secrets out of every text."""
 
     finished_at: float
     state: Literal["complete", "failed", "cancelled"]
@@ -61,6 +61,7 @@ class ExchangeOutcome:
     output_tokens: int | None = None
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+    cost_usd: float | None = None
     time_to_first_token: float | None = None
     duration: float | None = None
     attempt_count: int | None = None
@@ -100,6 +101,7 @@ class AttemptOutcome:
     output_tokens: int | None = None
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+    cost_usd: float | None = None
     upstream_request_id: str | None = None
     repair_counts: Mapping[str, int] = field(default_factory=dict)
 
@@ -115,9 +117,9 @@ class BlobKey(NamedTuple):
 METADATA = MetaData()
 
 
-def _tokens() -> list[Column[Any]]:
+def _usage() -> list[Column[Any]]:
     names = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
-    return [Column(name, BigInteger) for name in names]
+    return [*(Column(name, BigInteger) for name in names), Column("cost_usd", Double)]
 
 
 EXCHANGES = Table(
@@ -141,7 +143,7 @@ EXCHANGES = Table(
     Column("finish_reason", Text),
     Column("error_type", Text),
     Column("error_message", Text),
-    *_tokens(),
+    *_usage(),
     Column("time_to_first_token", Double),
     Column("duration", Double),
     Column("attempt_count", Integer),
@@ -175,7 +177,7 @@ ATTEMPTS = Table(
     Column("finish_reason", Text),
     Column("time_to_first_token", Double),
     Column("duration", Double),
-    *_tokens(),
+    *_usage(),
     Column("upstream_request_id", Text),
     Column("repair_counts", JSON(none_as_null=True)),
     Column("upstream_request_size", BigInteger),

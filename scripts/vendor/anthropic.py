@@ -54,7 +54,7 @@ def judge_messages(body: bytes) -> Reply | None:
     try:
         request = json.loads(body)
         check_messages(request)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         return json_reply(400, refusal(400, str(error)))
     return _thread_refusal() if "thread" in request else None
 
@@ -122,7 +122,7 @@ def _thread_refusal() -> Reply:
 def _asked(request: Mapping[str, Any], behaviour: Behaviour) -> Asked:
     """The request in the shape that the choice of an answer looks at, which is chat's."""
     delta = behaviour.number("delta")
-    tools = [tool for tool in request.get("tools") or () if "input_schema" in tool]
+    tools = [tool for tool in request.get("tools") or () if "input_schema" in tool and "name" in tool]
     return Asked(
         model=request["model"],
         messages=[{**message, "role": _chat_role(message)} for message in request["messages"]],
@@ -195,7 +195,7 @@ def _thinking(message: Mapping[str, Any], size: int | None) -> Iterator[Block]:
 
 def signed(thought: str) -> str:
     """The signature of a thought, another for each."""
-    return base64.b64encode(b"signature of " + hashlib.sha256(thought.encode()).digest()).decode()
+    return base64.b64encode(b"signature of " + hashlib.sha256(thought.encode(errors="surrogatepass")).digest()).decode()
 
 
 def _call(number: int, call: Mapping[str, Any], size: int | None) -> Block:

@@ -58,23 +58,25 @@ def offered_call(tools: Sequence[Mapping[str, Any]]) -> Call:
 
 
 def sample(schema: Any) -> Any:
-    """A value for a JSON schema: what is required, in the simplest form. References are not followed."""
+    """A value for a JSON schema: what is required, in the simplest form. References are not followed, and what
+    is no schema counts as absent."""
     if not isinstance(schema, Mapping):
         return "express"
     if "const" in schema:
         return schema["const"]
-    if schema.get("enum"):
-        return schema["enum"][0]
-    for key in ("anyOf", "oneOf", "allOf"):
-        if schema.get(key):
-            return sample(schema[key][0])
+    for key in ("enum", "anyOf", "oneOf", "allOf"):
+        choices = _list(schema.get(key))
+        if choices:
+            return choices[0] if key == "enum" else sample(choices[0])
     kind = schema.get("type")
     if isinstance(kind, list):
         kind = kind[0] if kind else None
     match kind:
         case "object":
-            properties = schema.get("properties") or {}
-            return {key: sample(properties.get(key)) for key in schema.get("required") or properties}
+            properties = schema.get("properties")
+            properties = properties if isinstance(properties, Mapping) else {}
+            required = [name for name in _list(schema.get("required")) if isinstance(name, str)]
+            return {name: sample(properties.get(name)) for name in required or properties}
         case "array":
             return [sample(schema.get("items"))]
         case "integer" | "number":
@@ -85,6 +87,10 @@ def sample(schema: Any) -> Any:
             return None
         case _:
             return "express"
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def fill(value: Any, placeholders: Mapping[str, str]) -> Any:

@@ -11,9 +11,11 @@ from scripts.vendor.answer import Answer, Asked
 from scripts.vendor.behaviour import FAMILIES, Behaviour, read_behaviour
 from scripts.vendor.chat_rules import check_chat
 from scripts.vendor.failures import SHAPES, page, refusal
+from scripts.vendor.refusals import refusal_of
 from scripts.vendor.reply import Reply, body_reply, json_reply, stream_reply
 
 MODELS = ("kimi-k2-thinking", "kimi-k2-instruct", "kimi-k2.6")
+MOST_CHOICES = 128
 _REMINDER = re.compile(r"tool[_ ]call|reminder", re.IGNORECASE)
 
 
@@ -23,19 +25,20 @@ def models_reply() -> Reply:
 
 
 def judge_chat(body: bytes, header: str = "") -> Reply | None:
-    """The 400 of a strict server, where the request asks for one (`strict`) and is wrong. What cannot be read
-    is left to `chat_reply`."""
+    """The 400 of a strict server, or of one with a rule of its own, where the request asks for one (`strict`,
+    `refuses=…`) and is wrong. What cannot be read is left to `chat_reply`."""
     try:
         request = json.loads(body)
-        if "strict" not in read_behaviour(str(request["model"]), header):
-            return None
+        behaviour = read_behaviour(str(request["model"]), header)
     except (ValueError, KeyError, TypeError):
         return None
     try:
-        check_chat(request)
+        if "strict" in behaviour:
+            check_chat(request)
+        refused = refusal_of(request, behaviour.words["refuses"]) if "refuses" in behaviour else None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return json_reply(400, refusal(400, str(error)))
-    return None
+        refused = str(error) or repr(error)
+    return json_reply(400, refusal(400, refused)) if refused else None
 
 
 def chat_reply(body: bytes, header: str = "") -> Reply:
@@ -44,7 +47,7 @@ def chat_reply(body: bytes, header: str = "") -> Reply:
     try:
         request = json.loads(body)
         behaviour = read_behaviour(str(request["model"]), header)
-        asked = _asked(request, behaviour)
+        asked = read_asked(request, behaviour)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return json_reply(400, refusal(400, f"Invalid request: {error}"))
     if "hang" in behaviour:
@@ -58,15 +61,23 @@ def chat_reply(body: bytes, header: str = "") -> Reply:
     return body_reply(answer.body(said, asked), behaviour)
 
 
-def _asked(request: Mapping[str, Any], behaviour: Behaviour) -> Asked:
+def read_asked(request: Mapping[str, Any], behaviour: Behaviour) -> Asked:
+    """What the answer needs to know of a request. Raises ValueError, KeyError, TypeError or AttributeError for
+    what is none."""
     delta = behaviour.number("delta")
+    messages = list(request["messages"])
+    if not all(isinstance(message, Mapping) for message in messages):
+        raise TypeError("a message is not an object")
+    choices = int(request.get("n") or 1)
+    if not 1 <= choices <= MOST_CHOICES:
+        raise ValueError(f"n is not between 1 and {MOST_CHOICES}")
     return Asked(
         model=str(request["model"]),
-        messages=list(request["messages"]),
-        tools=list(request.get("tools") or ()),
+        messages=messages,
+        tools=[tool for tool in request.get("tools") or () if isinstance(tool.get("function") or {}, Mapping)],
         stream=bool(request.get("stream")) and "json-answer-to-stream-request" not in behaviour,
         include_usage=bool((request.get("stream_options") or {}).get("include_usage")),
-        choices=int(request.get("n") or 1),
+        choices=choices,
         delta=10**9 if delta == 0 else delta,
     )
 

@@ -35,19 +35,27 @@ class Reply:
 
 
 def json_reply(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Reply:
-    content = json.dumps(body, ensure_ascii=False).encode()
+    content = _utf8(json.dumps(body, ensure_ascii=False))
     return Reply(status, {"content-type": "application/json", **(headers or {})}, [content], len(content))
 
 
-def stream_reply(chunks: Iterable[Fields], behaviour: Behaviour, *, named: bool = False) -> Reply:
+def stream_reply(
+    chunks: Iterable[Fields],
+    behaviour: Behaviour,
+    *,
+    named: bool = False,
+    headers: Mapping[str, str] | None = None,
+    opening: Sequence[str] = (),
+) -> Reply:
     """The chunks as server-sent events, in the style that was asked for: unnamed ones with a [DONE] behind
-    them, or `named` after their own `type`."""
-    return _finished(list(_events(chunks, behaviour, named)), {"content-type": "text/event-stream"}, behaviour)
+    them, or `named` after their own `type`. `opening` are comments that stand before all of them."""
+    events = list(_events(chunks, behaviour, named, opening))
+    return _finished(events, {"content-type": "text/event-stream", **(headers or {})}, behaviour)
 
 
-def body_reply(body: Fields, behaviour: Behaviour) -> Reply:
+def body_reply(body: Fields, behaviour: Behaviour, *, headers: Mapping[str, str] | None = None) -> Reply:
     content = _encoded(body, behaviour)
-    return _finished([content], {"content-type": "application/json"}, behaviour, len(content))
+    return _finished([content], {"content-type": "application/json", **(headers or {})}, behaviour, len(content))
 
 
 def cut(content: bytes, how: str) -> list[bytes]:
@@ -73,10 +81,15 @@ def cut_at(content: bytes, offsets: Sequence[int]) -> list[bytes]:
 def _encoded(value: Any, behaviour: Behaviour) -> bytes:
     indent = 1 if "sse-multi-line" in behaviour else None
     text = json.dumps(value, ensure_ascii=False, indent=indent)
-    return (text.replace("<", "\\u003c") if "escaped" in behaviour else text).encode()
+    return _utf8(text.replace("<", "\\u003c") if "escaped" in behaviour else text)
 
 
-def _events(chunks: Iterable[Fields], behaviour: Behaviour, named: bool) -> Iterator[bytes]:
+def _utf8(text: str) -> bytes:
+    """JSON as bytes. Half of a surrogate pair, which a request may have, stays an escape."""
+    return text.encode(errors="backslashreplace")
+
+
+def _events(chunks: Iterable[Fields], behaviour: Behaviour, named: bool, opening: Sequence[str]) -> Iterator[bytes]:
     line_end = b"\r\n" if "sse-crlf" in behaviour else b"\r" if "sse-cr" in behaviour else b"\n"
     space = b"" if "sse-no-space" in behaviour else b" "
     comment = b": SIMULATOR PROCESSING" + line_end * 2
@@ -88,6 +101,7 @@ def _events(chunks: Iterable[Fields], behaviour: Behaviour, named: bool) -> Iter
 
     if "sse-bom" in behaviour:
         yield b"\xef\xbb\xbf"
+    yield from (f": {text}".encode() + line_end * 2 for text in opening)
     if commented:
         yield comment
         yield comment

@@ -1,6 +1,12 @@
 """The vendor as a server on loopback, and what tests may ask of it.
 
-It speaks OpenAI's chat completions and Anthropic's Messages, as Moonshot and others do side by side.
+It is several vendors at once, told apart by the path:
+
+    /v1/chat/completions                          an OpenAI-compatible one, as Moonshot    Authorization: Bearer KEY
+    /api/v1/chat/completions                      OpenRouter                               Authorization: Bearer KEY
+    /v1/messages                                  Anthropic                                x-api-key: KEY
+    /anthropic/v1/messages                        Moonshot in Anthropic's format           either
+    /v1/projects/…/endpoints/openapi/chat/…       Vertex AI                                a token of `google`
 
 `POST /_script` registers an answer for a model's name, `GET` and `DELETE /_requests` show and forget what
 was received, `GET /_connections` counts the open connections and those that a client left in mid-answer.
@@ -14,32 +20,41 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import h11
 
-from scripts.vendor import anthropic
+from scripts.vendor import anthropic, openrouter
+from scripts.vendor.anthropic_own import judge_own
 from scripts.vendor.connection import ClientLeftError, Connection, Received
 from scripts.vendor.failures import refusal
+from scripts.vendor.google import TOKEN_PATH, Google, is_place
 from scripts.vendor.kimi import chat_reply, judge_chat, models_reply
 from scripts.vendor.reply import Reply, json_reply
 from scripts.vendor.scripted import scripted_reply
 
 _REMEMBERED = 1000  # requests
-_MESSAGES = ("/v1/messages", "/anthropic/v1/messages")
+_MESSAGES = {"/v1/messages": "anthropic", "/anthropic/v1/messages": "moonshot"}
+_OPENROUTER = "/api/v1"
+NO_KEYS: Mapping[str, str] = MappingProxyType({})
 
 
 class Simulator:
-    """A vendor on 127.0.0.1. With `key` it demands `Authorization: Bearer KEY`, or `x-api-key: KEY` where it
-    speaks as Anthropic; with `tls`, the paths of a certificate and its key, it speaks TLS. `url` is known once
-    it has started."""
+    """Vendors on 127.0.0.1. With `key` they demand it, each in the header that it takes; `keys` has the keys of
+    those that have their own: `openai`, `openrouter`, `anthropic`, `moonshot` (in Anthropic's format). With `tls`,
+    the paths of a certificate and its key, it speaks TLS. `url` is known once it has started."""
 
-    def __init__(self, key: str | None = None, tls: tuple[str, str] | None = None) -> None:
+    def __init__(
+        self, key: str | None = None, tls: tuple[str, str] | None = None, keys: Mapping[str, str] = NO_KEYS
+    ) -> None:
         self.requests: deque[Received] = deque(maxlen=_REMEMBERED)
         self.open = 0
         self.aborted = 0
         self.url = ""
+        self.google = Google()
         self._key = key
+        self._keys = keys
         self._scripts: dict[str, deque[Reply]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -99,7 +114,11 @@ class Simulator:
             if request is None:
                 return
             try:
-                more = await connection.send(self._reply(request), request)
+                reply = self._reply(request)
+            except Exception as error:  # a body that nobody has thought of should not look like a broken network
+                reply = json_reply(400, refusal(400, f"The simulator cannot read this: {error!r}"))
+            try:
+                more = await connection.send(reply, request)
             except ClientLeftError:
                 self.aborted += 1
                 raise
@@ -107,32 +126,61 @@ class Simulator:
     def _reply(self, request: Received) -> Reply:
         if request.path.startswith("/_"):
             return self._control(request)
+        if (request.method, request.path) == ("POST", TOKEN_PATH):
+            return self.google.token_reply(request)
         self.requests.append(request)
+        if request.method == "POST" and is_place(request.path):
+            return self.google.chat_reply(request, lambda: self._chat(request), lambda: self._scripted(request))
         if request.path in _MESSAGES:
-            return self._messages(request)
-        if not self._bears_key(request):
+            return self._messages(request, _MESSAGES[request.path])
+        if request.path.startswith(f"{_OPENROUTER}/"):
+            return self._openrouter(request)
+        if not self._bears_key(request, "openai"):
             return json_reply(401, refusal(401, "Invalid Authentication"))
         match request.method, request.path.removeprefix("/v1"):
             case "GET", "/models":
                 return models_reply()
             case "POST", "/chat/completions":
-                header = request.header("x-simulator")
-                return judge_chat(request.body, header) or self._scripted(request) or chat_reply(request.body, header)
+                return self._chat(request)
             case _:
                 return json_reply(404, refusal(404, f"There is no {request.method} {request.path}"))
 
-    def _bears_key(self, request: Received) -> bool:
-        return self._key is None or request.header("authorization") == f"Bearer {self._key}"
+    def _bears_key(self, request: Received, vendor: str) -> bool:
+        key = self._keys.get(vendor, self._key)
+        return key is None or request.header("authorization") == f"Bearer {key}"
 
-    def _messages(self, request: Received) -> Reply:
-        """Whatever is sent to the Messages path, refused in Anthropic's own words."""
-        if not self._bears_key(request) and request.header("x-api-key") != self._key:
+    def _chat(self, request: Received) -> Reply:
+        header = request.header("x-simulator")
+        return judge_chat(request.body, header) or self._scripted(request) or chat_reply(request.body, header)
+
+    def _openrouter(self, request: Received) -> Reply:
+        if not self._bears_key(request, "openrouter"):
+            return json_reply(401, openrouter.refusal(401, "No auth credentials found"))
+        match request.method, request.path.removeprefix(_OPENROUTER):
+            case "GET", "/models":
+                return openrouter.models_reply()
+            case "POST", "/chat/completions":
+                refused = openrouter.judge_openrouter(request.body)
+                header = request.header("x-simulator")
+                return refused or self._scripted(request) or openrouter.openrouter_reply(request.body, header)
+            case _:
+                return json_reply(404, openrouter.refusal(404, "Not Found"))
+
+    def _messages(self, request: Received, vendor: str) -> Reply:
+        """Whatever is sent to a Messages path, refused in Anthropic's own words. Anthropic itself takes its keys in
+        one header alone here: a proxy that presents one in the other is told so."""
+        key = self._keys.get(vendor, self._key)
+        own = vendor == "anthropic"
+        presented = request.header("x-api-key") == key or (not own and self._bears_key(request, vendor))
+        if key is not None and not presented:
             return json_reply(401, anthropic.refusal(401, "invalid x-api-key"))
         if request.method != "POST":
             return json_reply(405, anthropic.refusal(405, "Method Not Allowed"))
         if not request.header("anthropic-version"):
             return json_reply(400, anthropic.refusal(400, "anthropic-version: header is required"))
         refused = anthropic.judge_messages(request.body)
+        if own and refused is None:
+            refused = judge_own(request.body, request.header("anthropic-beta"))
         header = request.header("x-simulator")
         return refused or self._scripted(request) or anthropic.messages_reply(request.body, header)
 
@@ -175,9 +223,11 @@ def _shown(request: Received) -> Mapping[str, str | Sequence[Sequence[str]]]:
 
 
 @contextmanager
-def running_simulator(key: str | None = None, tls: tuple[str, str] | None = None) -> Iterator[Simulator]:
+def running_simulator(
+    key: str | None = None, tls: tuple[str, str] | None = None, keys: Mapping[str, str] = NO_KEYS
+) -> Iterator[Simulator]:
     """A simulator in a thread of its own, for tests and programs that are not asynchronous."""
-    simulator = Simulator(key, tls)
+    simulator = Simulator(key, tls, keys)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="simulator", daemon=True)
     thread.start()

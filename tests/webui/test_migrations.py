@@ -61,18 +61,25 @@ def test_from_every_older_version(engine: Engine, wanted: dict[str, object], ver
     assert describe(engine) == wanted
 
 
-def test_exchanges_of_an_older_version_are_kept(engine: Engine) -> None:
+@pytest.mark.parametrize("version", range(1, LATEST))
+def test_rows_of_an_older_version_are_kept(engine: Engine, version: int) -> None:
     with engine.begin() as connection:
-        MIGRATIONS[0](connection)
+        for step in MIGRATIONS[:version]:
+            step(connection)
         connection.execute(text("CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY)"))
-        connection.execute(text("INSERT INTO schema_version VALUES (1)"))
+        connection.execute(text(f"INSERT INTO schema_version VALUES ({version})"))
         connection.execute(
             text("INSERT INTO exchanges (id, writer, state, started_at, model) VALUES ('a', 'w', 'complete', 1, 'm')")
         )
+        connection.execute(
+            text("INSERT INTO attempts (exchange_id, number, started_at, outcome) VALUES ('a', 1, 1, 'complete')")
+        )
     with engine.begin() as connection:
         migrate(connection)
-        [row] = connection.execute(text("SELECT id, model, estimated_input_tokens FROM exchanges"))
-    assert tuple(row) == ("a", "m", None)
+        [exchange] = connection.execute(text("SELECT id, model, estimated_input_tokens, cost_usd FROM exchanges"))
+        [attempt] = connection.execute(text("SELECT exchange_id, outcome, cost_usd FROM attempts"))
+    assert tuple(exchange) == ("a", "m", None, None)
+    assert tuple(attempt) == ("a", "complete", None)
 
 
 def test_again_changes_nothing(engine: Engine) -> None:

@@ -106,7 +106,9 @@ def test_a_whole_exchange(store: Store) -> None:
         store.append_blob(exchange_id, attempt, kind, kind.encode())
         store.close_blob(exchange_id, attempt, kind)
     store.finish_attempt(
-        exchange_id, 1, AttemptOutcome("accepted", status=200, upstream_request_id="r-1", repair_counts={"leak": 2})
+        exchange_id,
+        1,
+        AttemptOutcome("accepted", status=200, cost_usd=0.0125, upstream_request_id="r-1", repair_counts={"leak": 2}),
     )
     store.finish_exchange(
         exchange_id,
@@ -116,6 +118,7 @@ def test_a_whole_exchange(store: Store) -> None:
             200,
             "tool_calls",
             input_tokens=10,
+            cost_usd=0.0125,
             repairs=[{"kind": "leak", "before": "<|x|>", "after": ""}],
             repair_counts={"leak": 2},
             provider="openrouter",
@@ -129,6 +132,7 @@ def test_a_whole_exchange(store: Store) -> None:
         "status": 200,
         "input_tokens": 10,
         "output_tokens": None,
+        "cost_usd": 0.0125,
         "repairs": [{"kind": "leak", "before": "<|x|>", "after": ""}],
         "repair_counts": {"leak": 2},
         "route": "vertex/k2",  # not told again: as it began
@@ -139,7 +143,7 @@ def test_a_whole_exchange(store: Store) -> None:
     assert wanted.items() <= exchange.items()
     (attempt_row,) = store.attempts(exchange_id)
     assert attempt_row["outcome"] == "accepted"
-    assert attempt_row["upstream_request_id"] == "r-1"
+    assert (attempt_row["upstream_request_id"], attempt_row["cost_usd"]) == ("r-1", 0.0125)
     assert attempt_row["upstream_response_size"] == len("body of upstream_response")
     for kind in BLOB_KINDS:
         assert body(store, exchange_id, int(kind.startswith("upstream")), kind) == (True, b"body of " + kind.encode())

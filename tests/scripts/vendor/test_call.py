@@ -34,6 +34,11 @@ def test_arguments_fit_the_tools_schema() -> None:
         ({"type": "array", "items": {"type": "number", "minimum": 2}}, [2]),
         ({"type": "array"}, ["express"]),
         (True, "express"),
+        ({"enum": {"a": 1}}, "express"),
+        ({"anyOf": "odd"}, "express"),
+        ({"anyOf": ["odd"]}, "express"),
+        ({"type": "object", "properties": [1], "required": 5}, {}),
+        ({"type": "object", "properties": {"a": 1}, "required": [{}, "a"]}, {"a": "express"}),
     ],
 )
 def test_a_sample_of_each_kind(schema: object, value: object) -> None:

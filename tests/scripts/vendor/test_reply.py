@@ -7,7 +7,7 @@ import pytest
 import zstandard
 
 from scripts.vendor.behaviour import read_behaviour
-from scripts.vendor.reply import Reply, body_reply, cut, stream_reply
+from scripts.vendor.reply import Reply, body_reply, cut, json_reply, stream_reply
 
 CHUNKS: list[dict[str, object]] = [{"n": 1, "text": "a < b"}, {"n": 2, "text": "東京"}, {"n": 3}]
 
@@ -26,6 +26,23 @@ def test_an_event_is_a_write() -> None:
     assert reply.parts[-1] == b"data: [DONE]\n\n"
     assert reply.headers == {"content-type": "text/event-stream"}
     assert reply.length is None
+
+
+def test_comments_in_front_and_further_headers() -> None:
+    reply = stream_reply(CHUNKS, read_behaviour("kimi", "sse-crlf"), headers={"x-a": "1"}, opening=("WAIT", "WAIT"))
+    assert sent(reply).startswith(b': WAIT\r\n\r\n: WAIT\r\n\r\ndata: {"n": 1')
+    assert reply.headers == {"content-type": "text/event-stream", "x-a": "1"}
+    body = body_reply({"a": 1}, read_behaviour("kimi"), headers={"x-a": "1"})
+    assert body.headers == {"content-type": "application/json", "x-a": "1"}
+
+
+def test_half_of_a_surrogate_pair_stays_an_escape() -> None:
+    body: dict[str, object] = {"a": "東 \ud800"}
+    whole = body_reply(body, read_behaviour("kimi"))
+    assert sent(whole) == '{"a": "東 \\ud800"}'.encode()
+    assert whole.length == len(sent(whole))
+    assert sent(json_reply(400, body)) == sent(whole)
+    assert sent(stream_reply([body], read_behaviour("kimi"))).startswith(b"data: " + sent(whole))
 
 
 @pytest.mark.parametrize("how", ["1", "7", "5,17", "random:1", "random:2", "100000"])

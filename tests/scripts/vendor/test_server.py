@@ -18,6 +18,8 @@ from scripts.vendor.server import Simulator, running_simulator
 
 CHAT = "/v1/chat/completions"
 MESSAGES = "/v1/messages"
+MOONSHOT = "/anthropic/v1/messages"
+OPENROUTER = "/api/v1/chat/completions"
 VERSION = {"anthropic-version": "2023-06-01"}
 
 
@@ -246,11 +248,96 @@ def test_a_key_that_is_required() -> None:
         }
         assert client.get("/v1/models", headers={"authorization": "Bearer secret"}).status_code == 200
         assert client.post(CHAT, json=request(), headers={"x-api-key": "secret"}).status_code == 401
-        refused = client.post(MESSAGES, json=request(), headers=VERSION)
-        assert (refused.status_code, refused.json()["error"]["type"]) == (401, "authentication_error")
-        for header in ({"x-api-key": "secret"}, {"authorization": "Bearer secret"}):
-            answer = client.post(MESSAGES, json=request(max_tokens=9), headers={**VERSION, **header})
-            assert answer.status_code == 200
+        for path in (MESSAGES, MOONSHOT):
+            refused = client.post(path, json=request(), headers=VERSION)
+            assert (refused.status_code, refused.json()["error"]["type"]) == (401, "authentication_error")
+        for header, own in (({"x-api-key": "secret"}, 200), ({"authorization": "Bearer secret"}, 401)):
+            body, headers = request(max_tokens=9), {**VERSION, **header}
+            assert client.post(MESSAGES, json=body, headers=headers).status_code == own
+            assert client.post(MOONSHOT, json=body, headers=headers).status_code == 200
+
+
+def test_each_vendor_has_its_own_key() -> None:
+    keys = {"openai": "a", "openrouter": "b", "anthropic": "c", "moonshot": "d"}
+    body = request("clean", max_tokens=9)
+    ways = [
+        (CHAT, "authorization", "Bearer {}", "openai"),
+        (OPENROUTER, "authorization", "Bearer {}", "openrouter"),
+        (MESSAGES, "x-api-key", "{}", "anthropic"),
+        (MOONSHOT, "x-api-key", "{}", "moonshot"),
+        (MOONSHOT, "authorization", "Bearer {}", "moonshot"),
+    ]
+    with (
+        running_simulator("other", keys=keys) as simulator,
+        httpx.Client(base_url=simulator.url, trust_env=False) as client,
+    ):
+        for path, header, form, vendor in ways:
+            for key in ("other", *keys.values()):
+                answer = client.post(path, json=body, headers={**VERSION, header: form.format(key)})
+                assert answer.status_code == (200 if key == keys[vendor] else 401)
+        assert len(simulator.requests) == len(ways) * 5
+        assert [seen.path for seen in simulator.requests][::5] == [way[0] for way in ways]
+    with (
+        running_simulator("other", keys={"openai": "a"}) as simulator,
+        httpx.Client(base_url=simulator.url, trust_env=False) as client,
+    ):
+        assert client.post(OPENROUTER, json=body, headers={"authorization": "Bearer other"}).status_code == 200
+
+
+def test_openrouter_s_paths(client: httpx.Client, simulator: Simulator) -> None:
+    answer = client.post(OPENROUTER, json=request("clean"))
+    assert answer.json()["id"] == answer.headers["x-generation-id"]
+    assert client.post(OPENROUTER, json=request(provider={"ordre": []})).json()["error"]["code"] == 400
+    assert client.post(OPENROUTER, json=request(), headers={"x-simulator": "error-503"}).status_code == 503
+    assert client.get("/api/v1/models").json()["data"][0]["id"].startswith("moonshotai/")
+    assert client.get("/api/v1/nothing").json()["error"]["code"] == 404
+    simulator.script("mine", body={"scripted": True})
+    assert client.post(OPENROUTER, json=request() | {"model": "mine"}).json() == {"scripted": True}
+
+
+def test_anthropic_demands_what_others_do_not(client: httpx.Client) -> None:
+    body = request("clean", max_tokens=9, context_management={"edits": []})
+    refused = client.post(MESSAGES, json=body, headers=VERSION)
+    assert refused.json()["error"]["message"] == "context_management: Extra inputs are not permitted"
+    beta = {**VERSION, "anthropic-beta": "context-management-2025-06-27"}
+    assert client.post(MESSAGES, json=body, headers=beta).status_code == 200
+    assert client.post(MOONSHOT, json=body, headers=VERSION).status_code == 200
+
+
+SCHEMA = {"type": "object", "properties": 5, "required": [{}]}
+GARBAGE: dict[str, Any] = {
+    "a message that is none": request() | {"messages": [1]},
+    "messages that are none": request() | {"messages": 5},
+    "a tool that is none": request(tools=["odd"]),
+    "tools that are none": request(tools=5),
+    "a function that is none": request(tools=[{"type": "function", "function": "odd"}]),
+    "a tool without a name": request(tools=[{"type": "bash_20250124", "input_schema": {}}]),
+    "a schema that is none": request(tools=[{"function": {"name": "a", "parameters": SCHEMA}}]),
+    "a tool choice that is none": request(tool_choice="tool", tools=[{"name": "a", "input_schema": SCHEMA}]),
+    "many choices": request(n=10**9),
+    "a model that is none": request() | {"model": ["odd"]},
+    "thinking that is none": request(thinking="odd"),
+    "a list": [],
+    "a number": 5,
+}
+
+
+@pytest.mark.parametrize("body", GARBAGE.values(), ids=GARBAGE)
+@pytest.mark.parametrize("path", [CHAT, OPENROUTER, MESSAGES, MOONSHOT])
+def test_garbage_gets_an_answer(client: httpx.Client, path: str, body: Any) -> None:
+    for fields in ({"max_tokens": 9}, {"max_tokens": 9, "stream": True}):
+        sent = {**body, **fields} if isinstance(body, dict) else body
+        answer = client.post(path, json=sent, headers=VERSION)
+        assert answer.status_code in (200, 400)
+
+
+@pytest.mark.parametrize("path", [CHAT, OPENROUTER, MESSAGES, MOONSHOT])
+def test_bodies_that_no_json_library_likes(client: httpx.Client, path: str) -> None:
+    for content in (b"", b"\xff", b"nul", b"[" * 100_000):
+        assert client.post(path, content=content, headers=VERSION).status_code == 400
+    half = b'{"model": "kimi\\ud800", "max_tokens": 9, "messages": [{"role": "user", "content": "a"}]}'
+    answer = client.post(path, content=half, headers=VERSION)
+    assert answer.status_code == 200 and b"\\ud800" in answer.content
 
 
 def test_tls(tmp_path: Path) -> None:
