@@ -9,13 +9,18 @@ from urllib.parse import unquote_to_bytes
 
 from mitmproxy import http
 
+from transforms.events import Failure
+
 if TYPE_CHECKING:
+    from addons.continuation import Continuation
     from config.schema import Route
+    from transforms.conversation_key import ConversationKey
     from transforms.pipeline import Pipeline
     from transforms.providers.provider import Provider
     from transforms.request import Request
 
 SHORTEST = 8  # characters of a secret that is looked for in texts: shorter ones would be found everywhere
+CONNECTION_ERROR = "upstream_connection_error"  # a failure's type
 HIDDEN = "(hidden by kimi-proxy)"  # stands in the flow where a credential was
 
 # Headers by which a client proves who it is, in whatever spelling. They stay between it and us.
@@ -37,7 +42,7 @@ IDENTITY = re.compile(
 
 @dataclass(slots=True)
 class Exchange:
-    """One client request and its answer."""
+    """One client request and its answer. The answer may take several attempts upstream."""
 
     flow: http.HTTPFlow
     base_url: bool  # came to the base-URL listener
@@ -48,39 +53,85 @@ class Exchange:
     clock: float = field(default_factory=time.monotonic)
     credentials: Sequence[str] = ()  # the client's, taken out of the flow, in the order of their headers
     # Set when the request is rerouted:
-    route: "Route | None" = None
-    provider: "Provider | None" = None
     asked: str = ""
-    served: str = ""
     client_format: str = ""
     stream: bool = False
     body: Mapping[str, Any] | None = None  # the client's, where a later request may refer to it
     body_size: int = 0  # bytes
+    received: bytes = b""  # the client's request, until it is logged
     request: "Request | None" = None
+    conversation: "ConversationKey | None" = None
     estimated_tokens: int = 0  # of the prompt, before upstream has counted it
-    pipeline: "Pipeline | None" = None
-    wire_headers: Mapping[str, str] = field(default_factory=dict)  # added to the request only on the wire
-    secrets: Sequence[bytes] = ()  # what must not be written down
+    attempt: "Attempt | None" = None  # the latest
+    tried: set[str] = field(default_factory=set)  # keys of routes that failed
+    repeated: int = 0  # attempts that asked the same route again
+    secrets: Sequence[bytes] = ()  # of the client and of all attempts, the longest first
+    begun: bool = False  # the client has had bytes of the answer
     first_word: float | None = None  # seconds from the start
-    status: int | None = None
-    upstream_request_id: str = ""
-    streaming: bool = False  # our response head has been sent
+    status: int | None = None  # that the client gets
+    continuation: "Continuation | None" = None
+    left: bool = False  # the client has gone
     finished: bool = False
 
     @property
-    def rerouted(self) -> bool:
-        return self.pipeline is not None
-
-    def known_secrets(self) -> Sequence[bytes]:
-        """What an answer must not show: `secrets`, and for a flow that is replayed those of its route."""
-        if self.secrets or self.route is None:
-            return self.secrets
-        key = [self.route.api_key.reveal()] if self.route.api_key else []
-        return [value.encode() for value in (*self.route.headers.values(), *key) if len(value) >= SHORTEST]
+    def attempts(self) -> int:
+        """How many were made."""
+        return self.attempt.number if self.attempt else 0
 
     def elapsed(self) -> float:
         """Seconds since the request began."""
         return time.monotonic() - self.clock
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One request upstream. The first is the client's own flow, the others are flows beside it."""
+
+    flow: http.HTTPFlow
+    exchange: Exchange
+    route: "Route"
+    provider: "Provider"
+    number: int = 1
+    served: str = ""  # upstream's id of the model
+    key: str = ""  # the credential that is presented
+    wire_headers: Mapping[str, str] = field(default_factory=dict)  # added to the request only on the wire
+    request: "Request | None" = None  # as far as the provider's format can say it
+    pipeline: "Pipeline | None" = None  # None where somebody replays the flow in mitmweb
+    timeouts: tuple[float, float] = (0.0, 0.0)  # seconds until the first content, and between later pieces
+    lessons: frozenset[str] = frozenset()  # that its request follows
+    ticket: int = 0  # of the route's health
+    started: float = field(default_factory=time.time)
+    clock: float = field(default_factory=time.monotonic)
+    heard: float = field(default_factory=time.monotonic)  # when the latest bytes came
+    first_word: float | None = None  # seconds from its start
+    status: int | None = None
+    request_id: str = ""  # upstream's
+    retry_after: float | None = None  # seconds
+    streaming: bool = False  # its answer is read as a stream
+    failure: Failure | None = None  # before the client had content of it
+    replaced: bool = False  # another attempt follows
+    finished: bool = False
+
+    @property
+    def name(self) -> str:
+        """Provider and model, for people."""
+        return f"{self.route.provider}/{self.served}"
+
+    @property
+    def spoke(self) -> bool:
+        """Whether the client has had content of it."""
+        return self.pipeline is not None and self.pipeline.transcript.content_seen
+
+    def elapsed(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self.clock
+
+    def known_secrets(self) -> Sequence[bytes]:
+        """What its answer must not show."""
+        if self.exchange.secrets:
+            return self.exchange.secrets
+        values = (*self.route.headers.values(), self.key)
+        return [value.encode() for value in values if len(value) >= SHORTEST]
 
 
 def hide_credentials(headers: http.Headers) -> list[str]:

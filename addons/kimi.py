@@ -1,6 +1,8 @@
 """Given to mitmproxy with `-s`. Nothing but imports of classes and the list: see the house rules in the README."""
 
+from addons.attempts import Attempts
 from addons.dashboard import Dashboard
+from addons.failover import Failover
 from addons.recorder import Recorder
 from addons.relay import Relay
 from addons.router import Router
@@ -8,5 +10,6 @@ from addons.state import State
 
 state = State()
 recorder = Recorder(state)
-relay = Relay(state, recorder)
-addons = [state, Router(state, relay, recorder), relay, Dashboard(state)]
+failover = Failover(state, Attempts(state, recorder))
+relay = Relay(state, recorder, failover)
+addons = [state, Router(state, failover), relay, Dashboard(state)]

@@ -1,5 +1,7 @@
 """The request on its way out: pointed at the provider, without anything that shows who the client is."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from mitmproxy import http
@@ -7,6 +9,8 @@ from mitmproxy import http
 from addons.exchange import CREDENTIALS, IDENTITY
 from config.schema import Route
 from transforms.providers.provider import Provider
+
+NONE: Mapping[str, str] = MappingProxyType({})
 
 _HOP_BY_HOP = frozenset(
     [
@@ -45,10 +49,10 @@ def leads_to(request: http.Request, endpoint: str) -> bool:
     return (request.scheme, request.host, request.port) == (parts.scheme, parts.hostname, _port(endpoint))
 
 
-def wire_headers(route: Route, provider: Provider) -> dict[str, str]:
+def wire_headers(route: Route, provider: Provider, key: str, extra: Mapping[str, str] = NONE) -> dict[str, str]:
     """What only the bytes on the wire hold. The entry's own headers may be credentials too."""
-    key = dict([provider.key_header(route.api_key.reveal())]) if route.api_key else {}
-    return {**provider.headers, **route.headers, **key}
+    credential = dict([provider.key_header(key)]) if key else {}
+    return {**provider.headers, **extra, **route.headers, **credential}
 
 
 def secrets_in(values: list[str]) -> list[bytes]:

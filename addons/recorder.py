@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from addons.exchange import Exchange
+from addons.exchange import Attempt, Exchange
 from addons.mask import Mask
+from transforms.usage import read_cost
 from webui.records import AttemptOutcome, AttemptRecord, ExchangeOutcome, ExchangeRecord
 
 if TYPE_CHECKING:
@@ -29,63 +30,87 @@ class _Tee:
 
 
 class Recorder:
-    """Called by the router and the relay; all of it only puts on the store's queue."""
+    """Called by those who begin and end exchanges and attempts; all of it only puts on the store's queue."""
 
     def __init__(self, state: "State") -> None:
         self._state = state
         self._tees: dict[_Body, _Tee] = {}
 
-    def begin(self, exchange: Exchange, client_request: bytes, upstream_request: bytes) -> None:
-        assert exchange.route is not None
-        peer = exchange.flow.client_conn.peername
-        self._state.store.begin_exchange(
-            ExchangeRecord(
-                id=exchange.id,
-                started_at=exchange.started,
-                client_format=exchange.client_format,
-                asked_model=exchange.asked,
-                route=f"{exchange.route.provider}/{exchange.served}",
-                provider=exchange.route.provider,
-                model=exchange.served,
-                client_address=peer[0] if peer else "",
-                stream=exchange.stream,
-                estimated_input_tokens=exchange.estimated_tokens or None,
+    def begin(self, attempt: Attempt, upstream_request: bytes) -> None:
+        """An attempt leaves; with the first one the exchange begins."""
+        exchange = attempt.exchange
+        if attempt.number == 1:
+            peer = exchange.flow.client_conn.peername
+            self._state.store.begin_exchange(
+                ExchangeRecord(
+                    id=exchange.id,
+                    started_at=exchange.started,
+                    client_format=exchange.client_format,
+                    asked_model=exchange.asked,
+                    route=attempt.name,
+                    provider=attempt.route.provider,
+                    model=attempt.served,
+                    client_address=peer[0] if peer else "",
+                    stream=exchange.stream,
+                    session_key=exchange.conversation.digest if exchange.conversation else None,
+                    estimated_input_tokens=exchange.estimated_tokens or None,
+                )
             )
-        )
+            self._whole(exchange, 0, "client_request", exchange.received)
+            exchange.received = b""
+        elif tee := self._tees.get((exchange.id, 0, "client_response")):
+            tee.mask = Mask(exchange.secrets)  # another provider's are among them now
         self._state.store.begin_attempt(
             AttemptRecord(
                 exchange_id=exchange.id,
-                number=1,
-                started_at=exchange.started,
-                route=f"{exchange.route.provider}/{exchange.served}",
-                provider=exchange.route.provider,
-                model=exchange.served,
+                number=attempt.number,
+                started_at=attempt.started,
+                route=attempt.name,
+                provider=attempt.route.provider,
+                model=attempt.served,
             )
         )
-        self._whole(exchange, 0, "client_request", client_request)
-        self._whole(exchange, 1, "upstream_request", upstream_request)
+        self._whole(exchange, attempt.number, "upstream_request", upstream_request)
 
-    def upstream_bytes(self, exchange: Exchange, data: bytes) -> None:
-        self._add(exchange, 1, "upstream_response", data)
+    def upstream_bytes(self, attempt: Attempt, data: bytes) -> None:
+        self._add(attempt.exchange, attempt.number, "upstream_response", data)
 
     def client_bytes(self, exchange: Exchange, data: bytes) -> None:
         self._add(exchange, 0, "client_response", data)
 
-    def end(self, exchange: Exchange) -> None:
-        """The exchange is over; its row is completed."""
-        for attempt, kind in ((1, "upstream_response"), (0, "client_response")):
-            self._close(exchange, attempt, kind)
-        assert exchange.pipeline is not None
-        transcript = exchange.pipeline.transcript
-        mask = Mask(exchange.secrets)
-        failure = transcript.failure
-        message = mask.text(failure.message, MESSAGE) if failure else None
-        word: Literal["failed", "complete", "cancelled"] = (
-            "failed" if failure else "complete" if transcript.ended else "cancelled"
+    def end_attempt(self, attempt: Attempt) -> None:
+        """The attempt is over; its row is completed."""
+        assert attempt.pipeline is not None
+        self._close(attempt.exchange, attempt.number, "upstream_response")
+        transcript = attempt.pipeline.transcript
+        mask = Mask(attempt.exchange.secrets)
+        failure = attempt.failure or transcript.failure
+        self._state.store.finish_attempt(
+            attempt.exchange.id,
+            attempt.number,
+            AttemptOutcome(
+                status=attempt.status,
+                outcome=_word(attempt),
+                finish_reason=transcript.finish.reason if transcript.finish else None,
+                reason=mask.text(failure.message, MESSAGE) if failure else None,
+                duration=attempt.elapsed(),
+                time_to_first_token=attempt.first_word,
+                upstream_request_id=mask.text(attempt.request_id, SHOWN) or None,
+                repair_counts=dict(transcript.repair_counts),
+                cost_usd=read_cost(transcript.usage),
+                **_tokens(transcript.usage),
+            ),
         )
+
+    def end_exchange(self, exchange: Exchange) -> None:
+        """The exchange is over, and so are its attempts; its row is completed from the last one."""
+        self._close(exchange, 0, "client_response")
+        attempt = exchange.attempt
+        assert attempt is not None and attempt.pipeline is not None
+        transcript = attempt.pipeline.transcript
+        mask = Mask(exchange.secrets)
+        failure = attempt.failure or transcript.failure
         duration = exchange.elapsed()
-        tokens = _tokens(transcript.usage)
-        finish = transcript.finish.reason if transcript.finish else None
         repairs = [
             {
                 "kind": repair.kind,
@@ -94,39 +119,27 @@ class Recorder:
             }
             for repair in transcript.repairs
         ]
-        response = exchange.flow.response
-        self._state.store.finish_attempt(
-            exchange.id,
-            1,
-            AttemptOutcome(
-                status=exchange.status,
-                outcome=word,
-                finish_reason=finish,
-                reason=message,
-                duration=duration,
-                time_to_first_token=exchange.first_word,
-                upstream_request_id=mask.text(exchange.upstream_request_id, SHOWN) or None,
-                repair_counts=dict(transcript.repair_counts),
-                **tokens,
-            ),
-        )
         self._state.store.finish_exchange(
             exchange.id,
             ExchangeOutcome(
-                state=word,
+                state=_word(attempt),
                 finished_at=exchange.started + duration,
-                status=response.status_code if response and word != "cancelled" else exchange.status,
-                finish_reason=finish,
+                status=exchange.status or attempt.status,
+                finish_reason=transcript.finish.reason if transcript.finish else None,
                 error_type=mask.text(failure.type, SHOWN) if failure else None,
-                error_message=message,
+                error_message=mask.text(failure.message, MESSAGE) if failure else None,
                 time_to_first_token=exchange.first_word,
                 duration=duration,
-                attempt_count=1,
+                attempt_count=attempt.number,
                 tool_call_count=len(transcript.calls),
                 repairs=repairs,
                 repair_counts=dict(transcript.repair_counts),
                 preview=mask.text(transcript.text or transcript.reasoning, SHOWN),
-                **tokens,
+                route=attempt.name,
+                provider=attempt.route.provider,
+                model=attempt.served,
+                cost_usd=read_cost(transcript.usage),
+                **_tokens(transcript.usage),
             ),
         )
 
@@ -152,6 +165,14 @@ class Recorder:
         if tee is not None:
             self._state.store.append_blob(*body, tee.mask.clean(b"".join(tee.parts)))
             self._state.store.close_blob(*body)
+
+
+def _word(attempt: Attempt) -> Literal["failed", "complete", "cancelled"]:
+    assert attempt.pipeline is not None
+    transcript = attempt.pipeline.transcript
+    if attempt.failure or transcript.failure:
+        return "failed"
+    return "complete" if transcript.ended else "cancelled"
 
 
 class _Tokens(TypedDict):

@@ -1,333 +1,335 @@
 """Brings the answers of rerouted requests to their clients, through the exchange's pipeline."""
 
 import logging
-import re
-import string
-from http import HTTPStatus
-from urllib.parse import quote
+import time
 
 from mitmproxy import http
 
-from addons.exchange import Exchange, show_credentials
+from addons.answer_stream import AnswerStream
+from addons.continuation import Continuation, Portion
+from addons.exchange import CONNECTION_ERROR, Attempt, Exchange, show_credentials
+from addons.failover import Failover
+from addons.incoming import request_id, set_headers, without_secrets
+from addons.learning import learn
+from addons.mask import Mask
 from addons.recorder import Recorder
 from addons.splice import install
 from addons.state import State
 from transforms.compression import Decompressor
-from transforms.dialects import DIALECTS
-from transforms.dialects.envelope import Envelope
 from transforms.events import Failure
-from transforms.pipeline import Pipeline
-from transforms.profiles.profile import Prepared, Profile, answer_context
-from transforms.providers.provider import Provider
-from transforms.reasoning import remember
-from transforms.transcript import Transcript
+from transforms.retry_after import retry_after
 from transforms.translation import DROPPED
+from transforms.verdict import retry_headers
 
 logger = logging.getLogger(__name__)
 
-# Headers of an answer that are about the provider's connection, its account with us, or its encoding.
-_NOT_PASSED = frozenset(
-    [
-        "set-cookie",
-        "set-cookie2",
-        "openai-organization",
-        "openai-project",
-        "content-length",
-        "content-encoding",
-        "transfer-encoding",
-        "connection",
-        "keep-alive",
-        "trailer",
-        "alt-svc",
-        "strict-transport-security",
-        "www-authenticate",
-        "proxy-authenticate",
-        "report-to",
-        "nel",
-        "server",
-        "via",
-        "location",
-    ]
-)
-_ACCOUNT = re.compile(r".*(?:session|account|organi[sz]ation|project|user-?id|auth|api-?key|secret|cookie).*", re.I)
-_REQUEST_ID_OF = {"anthropic_messages": "request-id"}
-_REQUEST_ID_HEADERS = ("x-request-id", "x-generation-id", "x-trace-id", "request-id", "cf-ray")
-
 
 class Relay:
-    """The answer's hooks, and the `Wire` of `splice.py`."""
+    """The answer's hooks, the `Wire` of `splice.py`, and the `Client` of `failover.py`."""
 
-    def __init__(self, state: State, recorder: Recorder) -> None:
+    def __init__(self, state: State, recorder: Recorder, failover: Failover) -> None:
         self._state = state
         self.recorder = recorder
+        self._failover = failover
+        failover.client = self
         install(self)
-
-    def begin(self, exchange: Exchange, profile: Profile, prepared: Prepared, provider: Provider) -> None:
-        """Puts the pipeline for the answer into the exchange."""
-        assert exchange.request is not None and exchange.route is not None
-        memory = self._state.memory(exchange.route.key)
-        holds = not exchange.stream or memory.holds_text(
-            thinks=profile.thinks(exchange.served), tools_offered=bool(exchange.request.tools)
-        )
-        client = DIALECTS[exchange.client_format]
-        options = exchange.request.parameters.get("stream_options")
-        envelope = Envelope(
-            id=f"{client.ID_PREFIX}{exchange.id}",
-            model=exchange.asked,
-            created=int(exchange.started),
-            include_usage=isinstance(options, dict) and bool(options.get("include_usage")),
-            request=exchange.request,
-            input_tokens=exchange.estimated_tokens
-            and self._state.calibration.apply(exchange.served, exchange.estimated_tokens),
-        )
-        stages = profile.stages(answer_context(exchange.request, prepared, hold_undecided=holds))
-        untouched = not stages and exchange.asked == exchange.served and exchange.client_format == provider.dialect
-        exchange.pipeline = Pipeline(
-            upstream=DIALECTS[provider.dialect],
-            client=client,
-            stages=stages,
-            envelope=envelope,
-            stream=exchange.stream,
-            untouched=untouched,
-        )
 
     # ------------------------------------------------------------------ the wire
 
+    def departs(self, flow: http.HTTPFlow) -> None:
+        if attempt := self._state.attempts.get(flow.id):
+            attempt.clock = attempt.heard = time.monotonic()
+
     def on_the_wire(self, flow: http.HTTPFlow, request: http.Request) -> http.Request:
-        exchange = self._state.exchanges.get(flow.id)
-        if exchange is None or not (exchange.wire_headers or exchange.credentials):
-            return request
-        request = request.copy()
-        if exchange.route is None:
+        attempt, exchange = self._state.attempts.get(flow.id), self._state.exchanges.get(flow.id)
+        if attempt is not None:
+            request = request.copy()
+            for name, value in attempt.wire_headers.items():
+                request.headers[name] = value
+        elif exchange is not None and exchange.credentials:
+            request = request.copy()
             show_credentials(request.headers, exchange.credentials)
-        for name, value in exchange.wire_headers.items():
-            request.headers[name] = value
         return request
 
-    def upstream_failed(self, flow: http.HTTPFlow, message: str, *, head_sent: bool) -> bytes | None:
-        exchange = self._state.exchanges.get(flow.id)
-        if exchange is None or exchange.pipeline is None:
+    def upstream_failed(self, flow: http.HTTPFlow, message: str) -> bool:
+        attempt = self._attempt(flow)
+        if attempt is None:
+            return False
+        patience = self.patience(flow)
+        if patience is not None and patience <= 0:
+            silence = attempt.timeouts[attempt.spoke]
+            failure = Failure(f"the provider was silent for {silence:g} seconds", "upstream_timeout", 504)
+        else:
+            failure = Failure(f"the provider's connection failed: {message}", CONNECTION_ERROR, 502)
+        self._settle(attempt, failure)
+        return True
+
+    def goes_on(self, flow: http.HTTPFlow) -> bool:
+        return flow.id in self._state.continuations
+
+    def take(self, flow: http.HTTPFlow) -> Portion:
+        portion = self._state.continuations[flow.id].take()
+        if portion.over:
+            del self._state.continuations[flow.id]
+        return portion
+
+    def client_left(self, flow: http.HTTPFlow) -> None:
+        if continuation := self._state.continuations.pop(flow.id, None):
+            continuation.end()
+        if exchange := self._state.exchanges.get(flow.id):
+            self._failover.leave(exchange)
+
+    def is_ours(self, flow: http.HTTPFlow) -> bool:
+        return self._attempt(flow) is not None
+
+    def is_over(self, flow: http.HTTPFlow) -> bool:
+        attempt = self._attempt(flow)
+        return attempt is not None and attempt.failure is not None
+
+    def patience(self, flow: http.HTTPFlow) -> float | None:
+        attempt = self._attempt(flow)
+        if attempt is None or attempt.failure is not None:
             return None
-        failure = Failure(f"the provider's connection failed: {message}", "upstream_connection_error", 502)
-        if head_sent:
-            rest = _without_secrets(exchange.pipeline.fail(failure), exchange)
-            self.recorder.client_bytes(exchange, rest)
-            return rest
-        exchange.pipeline.fail(failure)
-        self._respond(exchange, failure.status, exchange.pipeline.error(failure))
-        return b""
+        since = attempt.heard if attempt.spoke else attempt.clock
+        return since + attempt.timeouts[attempt.spoke] - time.monotonic()
 
     # ------------------------------------------------------------------ hooks
 
+    async def next_portion(self, flow: http.HTTPFlow) -> None:
+        """Our own hook, see `splice.py`."""
+        if continuation := self._state.continuations.get(flow.id):
+            await continuation.wait()
+
     def responseheaders(self, flow: http.HTTPFlow) -> None:
-        exchange = self._state.exchanges.get(flow.id)
+        attempt = self._attempt(flow)
         if flow.response is None:
             return
-        if exchange is None:
-            flow.response.stream = True
-            return
-        if exchange.pipeline is None:
+        if attempt is None:
             # Answered here, or passed on: nothing of it is ours to wait for.
-            flow.response.stream = flow.response.raw_content is None
+            flow.response.stream = flow.id not in self._state.exchanges or flow.response.raw_content is None
+            return
+        if attempt.failure is not None:  # it could not be sent, and this is what the client gets
             return
         headers = flow.response.headers
-        exchange.status = flow.response.status_code
-        exchange.upstream_request_id = next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), "")
+        attempt.status, attempt.heard = flow.response.status_code, time.monotonic()
+        attempt.retry_after = retry_after({name.lower(): value for name, value in headers.items()}, time.time())
+        attempt.request_id = request_id(headers)
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if not (200 <= flow.response.status_code < 300 and exchange.stream and kind == "text/event-stream"):
+        good = 200 <= flow.response.status_code < 300
+        if not (good and attempt.exchange.stream and kind == "text/event-stream"):
             return
         try:
             decompressor = Decompressor(headers.get("content-encoding", ""))
         except ValueError as error:
-            logger.warning("%s: %s", exchange.id, error)
+            logger.warning("%s: %s", attempt.exchange.id, error)
             return
-        self._set_headers(exchange, flow.response, "text/event-stream; charset=utf-8")
+        set_headers(attempt, flow.response, "text/event-stream; charset=utf-8")
         headers["cache-control"] = "no-cache"
         headers["x-accel-buffering"] = "no"
-        if flow.request.http_version == "HTTP/1.1":
+        if attempt.exchange.flow.request.http_version == "HTTP/1.1":
             headers["transfer-encoding"] = "chunked"
-        exchange.streaming = True
-        flow.response.stream = _Stream(self, exchange, decompressor)
+        attempt.streaming = True
+        flow.response.stream = AnswerStream(self, attempt, decompressor)
 
     def response(self, flow: http.HTTPFlow) -> None:
-        exchange = self._state.exchanges.get(flow.id)
-        if exchange is None:
+        attempt = self._attempt(flow)
+        if attempt is None:
+            self._forget(flow)
             return
-        if flow.response and exchange.pipeline is not None:
+        if flow.response is not None:
             flow.response.trailers = None
-        if exchange.pipeline is not None and not exchange.streaming and flow.error is None and flow.response:
-            try:
-                data = flow.response.get_content(strict=True) or b""
-            except ValueError as error:
-                self._fail_whole(exchange, Failure(f"the provider's answer cannot be decoded: {error}"))
-            else:
-                self.recorder.upstream_bytes(exchange, data)
-                self._whole(exchange, flow.response.status_code, data)
-        self._end(exchange)
+            if attempt.failure is None and not attempt.streaming and flow.error is None:
+                self._read_whole(attempt, flow.response)
+        self.end(attempt)
 
     def error(self, flow: http.HTTPFlow) -> None:
+        attempt = self._attempt(flow)
+        if attempt is None:
+            self._forget(flow)
+            return
+        exchange = attempt.exchange
+        if attempt.flow is not exchange.flow and attempt.failure is None and not exchange.left:
+            # Somebody has killed the flow in mitmweb, and the client is not to wait for it.
+            self._settle(attempt, Failure("the request was given up", CONNECTION_ERROR, 502))
+        self.end(attempt)
+
+    def _attempt(self, flow: http.HTTPFlow) -> Attempt | None:
+        """The flow's attempt; None also for one that somebody replays, which is nobody's answer."""
+        attempt = self._state.attempts.get(flow.id)
+        return attempt if attempt and attempt.pipeline is not None else None
+
+    def _forget(self, flow: http.HTTPFlow) -> None:
+        """The end of a flow that was answered here, passed on, or replayed; or of a client's whose attempt has
+        ended before, and who has now gone."""
+        self._state.attempts.pop(flow.id, None)
         exchange = self._state.exchanges.get(flow.id)
-        if exchange is not None:
-            self._end(exchange)
+        if exchange is not None and exchange.attempt is not None:
+            self.client_left(flow)
+        else:
+            self._state.exchanges.pop(flow.id, None)
 
-    def _whole(self, exchange: Exchange, status: int, data: bytes) -> None:
-        assert exchange.pipeline is not None
-        transcript = exchange.pipeline.transcript
+    # ------------------------------------------------------------------ the answer
+
+    def deliver(self, attempt: Attempt, written: bytes) -> list[bytes]:
+        """Brings a piece of a stream to the client. What is returned goes by the attempt's own flow."""
+        assert attempt.pipeline is not None
+        exchange = attempt.exchange
+        if attempt.first_word is None and attempt.spoke:
+            self._has_spoken(attempt)
+        if not written:
+            return []
+        exchange.begun, exchange.status = True, 200
+        if attempt.pipeline.transcript.failure is not None:
+            written = without_secrets(written, exchange)
+        self.recorder.client_bytes(exchange, written)
+        if exchange.continuation is None:
+            return [written]
+        exchange.continuation.write(written, attempt.flow.response)
+        return []
+
+    def fail(self, attempt: Attempt, failure: Failure) -> list[bytes]:
+        """The stream cannot be read on."""
+        assert attempt.pipeline is not None
+        if not attempt.spoke:
+            self._settle(attempt, failure)
+            return []
         try:
-            status, body = exchange.pipeline.whole(status, data)
-            if transcript.failure is not None and not transcript.content_seen:
-                # Where no rule applies bytes pass as they are, but a gateway's page is no error of the client's format.
-                status, body = transcript.failure.status, exchange.pipeline.error(transcript.failure)
-            self._respond(exchange, status, body)
+            return self.deliver(attempt, attempt.pipeline.fail(failure))
         except Exception:
-            logger.exception("%s: the answer could not be worked on", exchange.id)
-            self._fail_whole(exchange, Failure("the proxy could not work on the answer", "internal_error", 500))
+            logger.exception("%s: nor could its failure be told", attempt.exchange.id)
+            return []
 
-    def _fail_whole(self, exchange: Exchange, failure: Failure) -> None:
-        assert exchange.pipeline is not None
-        exchange.pipeline.fail(failure)
-        self._respond(exchange, failure.status, exchange.pipeline.error(failure))
+    def conclude(self, exchange: Exchange) -> None:
+        attempt = exchange.attempt
+        assert attempt is not None and attempt.pipeline is not None
+        pipeline = attempt.pipeline
+        failure = attempt.failure or Failure("the proxy could not make another attempt", "internal_error", 500)
+        attempt.failure = failure
+        try:
+            written = pipeline.tell() if pipeline.held else pipeline.fail(failure)
+        except Exception:
+            logger.exception("%s: nor could its failure be told", exchange.id)
+            written = b""
+        if exchange.begun or (attempt.streaming and attempt.spoke):
+            # What the stages held is all that will come of the answer.
+            exchange.begun, exchange.status = True, 200
+            written = without_secrets(written, exchange)
+            self.recorder.client_bytes(exchange, written)
+            self._continuation(exchange).write(written, attempt.flow.response)
+        elif exchange.stream and attempt.spoke:
+            self._respond(attempt, 200, written)
+        else:
+            self._respond(attempt, failure.status, pipeline.error(failure))
+        if exchange.continuation is not None:
+            exchange.continuation.end()
 
-    def _respond(self, exchange: Exchange, status: int, body: bytes) -> None:
-        """A whole answer to the client."""
-        flow = exchange.flow
-        body = _without_secrets(body, exchange) if status >= 400 else body
-        if flow.response is None:
-            flow.response = http.Response.make(status)
-        streamed = exchange.stream and status == 200 and body.startswith((b"data:", b":", b"event:"))
-        kind = "text/event-stream; charset=utf-8" if streamed else "application/json"
-        flow.response.status_code = status
-        self._set_headers(exchange, flow.response, kind)
-        flow.response.content = body
-        if exchange.first_word is None:
-            exchange.first_word = exchange.elapsed()
-        self.recorder.client_bytes(exchange, body)
+    def end(self, attempt: Attempt) -> None:
+        if attempt.finished:
+            return
+        attempt.finished = True
+        self._state.attempts.pop(attempt.flow.id, None)
+        self._failover.ended(attempt)
+        self.recorder.end_attempt(attempt)
+        learn(self._state, attempt)
+        _mark(attempt)
+        response = attempt.flow.response
+        if attempt.failure is not None and response is not None and response.raw_content:
+            response.raw_content = Mask(attempt.exchange.secrets).clean(response.raw_content)
+        if not attempt.replaced:
+            self.close(attempt.exchange)
 
-    def _set_headers(self, exchange: Exchange, response: http.Response, kind: str) -> None:
-        headers = response.headers
-        for name in {name.lower() for name in headers}:
-            if name in _NOT_PASSED or _ACCOUNT.fullmatch(name):
-                del headers[name]
-        headers["content-type"] = kind
-        headers["x-kimi-proxy-exchange"] = exchange.id
-        # The SDKs name it in their errors; upstream's own may be under another name.
-        headers.setdefault(_REQUEST_ID_OF.get(exchange.client_format, "x-request-id"), f"req_{exchange.id}")
-        assert exchange.route is not None
-        # The served name may be the client's own words.
-        headers["x-kimi-proxy-route"] = quote(_served(exchange)[:200], safe=string.punctuation + " ", errors="replace")
-        response.reason = _reason(response.status_code)
-
-    def _end(self, exchange: Exchange) -> None:
-        """The exchange is over, however it ended."""
+    def close(self, exchange: Exchange) -> None:
         if exchange.finished:
             return
         exchange.finished = True
         self._state.exchanges.pop(exchange.flow.id, None)
-        if exchange.pipeline is None:
-            return
-        self.recorder.end(exchange)
-        _mark(exchange, exchange.pipeline.transcript)
-        self._learn(exchange)
+        if exchange.attempt is not None:
+            self.end(exchange.attempt)
+            self.recorder.end_exchange(exchange)
+        if exchange.continuation is not None:
+            exchange.continuation.end()
 
-    def _learn(self, exchange: Exchange) -> None:
-        assert exchange.pipeline is not None and exchange.route is not None and exchange.request is not None
-        transcript = exchange.pipeline.transcript
-        kinds = transcript.repair_counts
-        orphan = "orphan-think-close" in kinds or exchange.pipeline.orphan_seen
-        complete = transcript.ended and transcript.failure is None
-        memory = self._state.memory(exchange.route.key)
-        memory.reasoning_field = exchange.pipeline.reasoning_field or memory.reasoning_field
-        memory.learn(orphan=orphan, reasoned=bool(transcript.reasoning), said=complete and bool(transcript.text))
-        if complete and transcript.complete:
-            known = remember(exchange.request, transcript.response(), 0)
-            if known is not None:
-                self._state.reasoning.remember(*known)
-        if exchange.estimated_tokens:
-            counted = (transcript.usage or {}).get("prompt_tokens")
-            if isinstance(counted, int):
-                self._state.calibration.feed(exchange.served, exchange.estimated_tokens, counted)
-        body = exchange.pipeline.body
-        if exchange.body is not None and complete and body is not None:
-            size = exchange.body_size + len(transcript.text) + len(transcript.reasoning)
-            self._state.conversations.remember(str(body.get("id")), exchange.body, body.get("output") or (), size)
-
-
-class _Stream:
-    """The stream callable. Never raises, and never returns `b""`: either would cut the client's answer."""
-
-    def __init__(self, relay: Relay, exchange: Exchange, decompressor: Decompressor) -> None:
-        self._relay = relay
-        self._exchange = exchange
-        self._decompressor = decompressor
-        self._failed = False
-
-    def __call__(self, data: bytes) -> list[bytes]:
-        exchange = self._exchange
-        assert exchange.pipeline is not None
+    def _settle(self, attempt: Attempt, failure: Failure) -> None:
+        """The attempt has failed: another one takes over, or the client is told."""
+        attempt.failure = failure
         try:
-            written = b"" if self._failed else self._work(data)
+            told = attempt.spoke or not self._failover.takes_over(attempt)
+        except Exception:
+            logger.exception("%s: no other attempt could be made", attempt.exchange.id)
+            told = True
+        if told:
+            self.conclude(attempt.exchange)
+
+    def _continuation(self, exchange: Exchange) -> Continuation:
+        """Where the client's response goes on without its own flow's upstream."""
+        if exchange.continuation is None:
+            exchange.continuation = self._state.continuations[exchange.flow.id] = Continuation()
+        return exchange.continuation
+
+    def _read_whole(self, attempt: Attempt, response: http.Response) -> None:
+        assert attempt.pipeline is not None
+        try:
+            data = response.get_content(strict=True) or b""
         except ValueError as error:
-            logger.warning("%s: %s", exchange.id, error)
-            written = self._fail(Failure(str(error), "invalid_stream", 502))
-        except Exception:
-            logger.exception("%s: the stream could not be worked on", exchange.id)
-            written = self._fail(Failure("the proxy could not work on the stream", "internal_error", 500))
-        if not written:
-            return []
-        if exchange.first_word is None and exchange.pipeline.transcript.content_seen:
-            exchange.first_word = exchange.elapsed()
-        if exchange.pipeline.transcript.failure is not None:
-            written = _without_secrets(written, exchange)
-        self._relay.recorder.client_bytes(exchange, written)
-        return [written]
-
-    def _fail(self, failure: Failure) -> bytes:
-        self._failed = True
-        assert self._exchange.pipeline is not None
+            self._settle(attempt, Failure(f"the provider's answer cannot be decoded: {error}"))
+            return
+        self.recorder.upstream_bytes(attempt, data)
         try:
-            return self._exchange.pipeline.fail(failure)
+            status, body = attempt.pipeline.whole(response.status_code, data)
         except Exception:
-            logger.exception("%s: nor could its failure be told", self._exchange.id)
-            return b""
+            logger.exception("%s: the answer could not be worked on", attempt.exchange.id)
+            self._settle(attempt, Failure("the proxy could not work on the answer", "internal_error", 500))
+            return
+        if attempt.pipeline.held is not None:
+            self._settle(attempt, attempt.pipeline.held)
+            return
+        self._has_spoken(attempt)
+        self._respond(attempt, status, body)
 
-    def _work(self, data: bytes) -> bytes:
-        assert self._exchange.pipeline is not None
-        if not data:
-            return self._exchange.pipeline.close()
-        plain = self._decompressor.feed(data)
-        self._relay.recorder.upstream_bytes(self._exchange, plain)
-        return self._exchange.pipeline.feed(plain)
+    def _has_spoken(self, attempt: Attempt) -> None:
+        attempt.first_word, attempt.exchange.first_word = attempt.elapsed(), attempt.exchange.elapsed()
+        self._failover.spoke(attempt)
+
+    def _respond(self, attempt: Attempt, status: int, body: bytes) -> None:
+        """A whole answer to the client: the flow's own response where the flow is the client's."""
+        exchange, flow = attempt.exchange, attempt.flow
+        body = without_secrets(body, exchange) if status >= 400 else body
+        self.recorder.client_bytes(exchange, body)
+        exchange.status = exchange.status if exchange.begun else status
+        if flow.response is None:
+            response = http.Response.make(status)
+        else:
+            response = flow.response if exchange.continuation is None else flow.response.copy()
+        streamed = exchange.stream and status == 200 and body.startswith((b"data:", b":", b"event:"))
+        kind = "text/event-stream; charset=utf-8" if streamed else "application/json"
+        response.status_code, response.stream = status, False
+        set_headers(attempt, response, kind)
+        if attempt.failure is not None:
+            response.headers.pop("retry-after", None)
+            response.headers.update(retry_headers(attempt.failure, attempt.retry_after))
+        response.content = body
+        if exchange.continuation is None:
+            flow.response = response
+        else:
+            exchange.continuation.write(body, response)
 
 
-def _mark(exchange: Exchange, transcript: Transcript) -> None:
-    """What mitmweb shows of the exchange, and what a saved flow says."""
+def _mark(attempt: Attempt) -> None:
+    """What mitmweb shows of the attempt, and what a saved flow says."""
+    assert attempt.pipeline is not None
+    exchange, transcript = attempt.exchange, attempt.pipeline.transcript
     counts = ", ".join(
         f"{kind} ×{n}" if n > 1 else kind for kind, n in transcript.repair_counts.items() if kind not in DROPPED
     )
-    comment = f"{exchange.asked} → {_served(exchange)}"
-    if transcript.failure is not None:
-        comment += f" · failed: {transcript.failure.type}"
+    failure = attempt.failure or transcript.failure
+    comment = f"{exchange.asked} → {attempt.name}"
+    if attempt.number > 1:
+        comment += f" · attempt {attempt.number}"
+    if failure is not None:
+        comment += f" · failed: {failure.type}" + (", another attempt follows" if attempt.replaced else "")
     elif not transcript.ended:
         comment += " · the client left"
     if counts:
         comment += f" · repaired: {counts}"
-    exchange.flow.marked = ":x:" if transcript.failure else ":wrench:" if counts else ":arrow_right:"
-    exchange.flow.comment = comment
-
-
-def _served(exchange: Exchange) -> str:
-    assert exchange.route is not None
-    return f"{exchange.route.provider}/{exchange.served}"
-
-
-def _reason(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Error"  # providers invent statuses, as 529
-
-
-def _without_secrets(data: bytes, exchange: Exchange) -> bytes:
-    for secret in exchange.secrets:
-        data = data.replace(secret, b"[hidden]")
-    return data
+    attempt.flow.marked = ":x:" if failure else ":wrench:" if counts else ":arrow_right:"
+    attempt.flow.comment = comment

@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,21 +11,16 @@ from mitmproxy.net.http import url
 from mitmproxy.proxy.mode_specs import ReverseMode
 
 from addons.admission import RefusalError, admit, is_base_url
-from addons.exchange import Exchange, hide_credentials
+from addons.credentials import CredentialError
+from addons.exchange import Attempt, Exchange, hide_credentials
+from addons.failover import Failover
 from addons.local_answers import LocalAnswers
-from addons.outgoing import leads_to, rewrite, secrets_in, wire_headers
-from addons.recorder import Recorder
-from addons.relay import Relay
+from addons.outgoing import leads_to, wire_headers
 from addons.state import State
+from transforms.conversation_key import conversation_key
 from transforms.dialects import DIALECTS
-from transforms.events import Repair
 from transforms.json_text import read_json, write_json
-from transforms.profiles import PROFILES, profile_for
-from transforms.profiles.profile import RequestContext
 from transforms.providers import PROVIDERS
-from transforms.token_estimate import estimate_tokens
-from transforms.translation import keep_signed_thinking, translate
-from transforms.vendors import VENDORS, vendor_for_host
 
 logger = logging.getLogger(__name__)
 
@@ -47,10 +41,9 @@ class Router:
     """See the module. Every flow gets an `Exchange` when its head arrives, so that nothing of a client's
     credentials is ever shown."""
 
-    def __init__(self, state: State, relay: Relay, recorder: Recorder) -> None:
+    def __init__(self, state: State, failover: Failover) -> None:
         self._state = state
-        self._relay = relay
-        self._recorder = recorder
+        self._failover = failover
         self._local = LocalAnswers(state)
 
     def tls_clienthello(self, data: tls.ClientHelloData) -> None:
@@ -81,7 +74,8 @@ class Router:
         if flow.response or flow.error:
             return
         if _is_our_replay(flow):
-            self._replay(flow)
+            if flow.id not in self._state.attempts:
+                await self._replay(flow)
             return
         exchange = self._state.exchanges.get(flow.id)
         if exchange is None or exchange.endpoint is None:
@@ -115,7 +109,6 @@ class Router:
         exchange.profile, exchange.endpoint = match[1], match[2]
 
     def _refuse(self, exchange: Exchange, refusal: RefusalError) -> None:
-        exchange.pipeline = None
         known = DIALECT_OF.get(exchange.endpoint or "")
         if known is None and "anthropic-version" in exchange.flow.request.headers:
             known = "anthropic_messages"
@@ -162,70 +155,43 @@ class Router:
             )
 
     async def _reroute(self, exchange: Exchange, body: dict[str, Any]) -> None:
-        """Sends a request for a configured model to its provider, in the provider's words."""
+        """Sends a request for a configured model to a provider, in the provider's words."""
         flow = exchange.flow
-        received = flow.request.get_content(strict=False) or b""
+        exchange.received = flow.request.get_content(strict=False) or b""
         if body.get("thread") is not None and exchange.client_format == "anthropic_messages":
             raise _no_threads()
         if exchange.client_format == "openai_responses":
-            exchange.body, exchange.body_size = body, len(received)
+            exchange.body, exchange.body_size = body, len(exchange.received)
             body = await self._state.conversations.complete(body, self._state.store)
         request = self._local.read(exchange, body)
         if not request.messages and exchange.client_format == "openai_responses":
             flow.response = self._local.empty(exchange, request, body)
             return
-        route = self._state.routes.choose(request.model, exchange.profile)
-        assert route is not None  # its group is not empty
-        provider = PROVIDERS[route.provider]
-        endpoint = provider.url(route.base_url)
-        exchange.asked, exchange.served = request.model, route.model or request.model
-        vendor = VENDORS[route.vendor or vendor_for_host(urlsplit(endpoint).hostname or "")]
-        repairs: list[Repair] = []
-        request = translate(request, provider.dialect, repairs.append)
-        profile = PROFILES[route.family] if route.family else profile_for(exchange.served)
-        memory = self._state.memory(route.key)
-        context = RequestContext(
-            vendor, exchange.served, self._state.reasoning.recall, memory.reasoning_field, provider.dialect
-        )
-        prepared = profile.prepare(request, context)
-        if vendor.checks_signatures:
-            prepared = replace(prepared, request=keep_signed_thinking(prepared.request, repairs.append))
-        written = DIALECTS[provider.dialect].write_request(prepared.request, repairs.append)
-        sent = provider.prepare({**written, **route.body, "model": exchange.served}, route.options)
-        repairs += [Repair("request-field-dropped", name) for name in written.keys() - sent.keys()]
-
         exchange.id = self._state.ids.make(exchange.started)
-        exchange.route, exchange.provider = route, provider
-        exchange.request, exchange.stream = request, request.stream
-        exchange.wire_headers = wire_headers(route, provider)
-        key = route.api_key.reveal() if route.api_key else ""
-        exchange.secrets = secrets_in([*exchange.credentials, *route.headers.values(), key])
-        if exchange.client_format == "anthropic_messages":  # the format that tells a prompt's size at once
-            exchange.estimated_tokens = estimate_tokens(request)
-        self._relay.begin(exchange, profile, prepared, provider)
-        assert exchange.pipeline is not None
-        for repair in (*repairs, *prepared.repairs):
-            exchange.pipeline.transcript.repair(repair)
-        data = write_json(sent).encode()
-        rewrite(flow, endpoint, data)
-        flow.metadata["kimi_route"] = route.key
-        flow.metadata["kimi_exchange"] = exchange.id
-        self._recorder.begin(exchange, received, data)
+        exchange.asked, exchange.request, exchange.stream = request.model, request, request.stream
+        headers = {name.lower(): value for name, value in flow.request.headers.items()}
+        exchange.conversation = conversation_key(headers, body, request)
+        await self._failover.begin(exchange)
 
-    def _replay(self, flow: http.HTTPFlow) -> None:
+    async def _replay(self, flow: http.HTTPFlow) -> None:
         """A rerouted flow that somebody replays in mitmweb: it goes where it went, with our credential."""
         route = self._state.routes.by_key(flow.metadata["kimi_route"])
         if route is None:
             logger.warning("the flow's route is not configured any more: replayed without a credential")
             return
         provider = PROVIDERS[route.provider]
-        if not leads_to(flow.request, provider.url(route.base_url)):
+        if not leads_to(flow.request, provider.url(route.base_url, route.options)):
             # An edited flow, or a file from elsewhere, must not take the credential to another host.
             logger.warning("the flow does not lead to its route's provider: replayed without a credential")
             return
-        exchange = Exchange(flow, base_url=False, route=route, provider=provider)
-        exchange.wire_headers = wire_headers(route, provider)
-        self._state.exchanges[flow.id] = exchange
+        attempt = Attempt(flow, Exchange(flow, base_url=False), route, provider)
+        try:
+            attempt.key = await self._state.credentials.key(route, provider) or ""
+        except CredentialError as error:
+            logger.warning("the flow is replayed without a credential: %s", error)
+        extra = self._state.credentials.extra_headers(route)
+        attempt.wire_headers = wire_headers(route, provider, attempt.key, extra)
+        self._state.attempts[flow.id] = attempt
 
 
 def _is_our_replay(flow: http.HTTPFlow) -> bool:

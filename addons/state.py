@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import random
+import time
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,14 @@ from mitmproxy import connection, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
 from addons.admission import is_base_url
+from addons.affinity import Affinity
+from addons.continuation import Continuation
 from addons.conversations import Conversations
-from addons.exchange import Exchange
+from addons.credentials import Credentials
+from addons.exchange import Attempt, Exchange
+from addons.health import Health
 from addons.mask import Mask
-from addons.memory import ReasoningMemory, RouteMemory
+from addons.memory import ReasoningMemory, RouteMemory, SignatureMemory
 from addons.splice import end, is_ready, limit_to
 from config.load import ConfigFile, load, read_environment
 from config.routes import Routes
@@ -25,6 +30,7 @@ from transforms.calibration import Calibration
 from transforms.profiles import PROFILES
 from transforms.providers import PROVIDERS
 from transforms.request import Request
+from transforms.thought_signatures import KEY_PREFIX
 from transforms.token_estimate import estimate_tokens
 from transforms.vendors import VENDORS
 from webui.records import ExchangeIds
@@ -41,6 +47,8 @@ API_HOSTS = (
     "api.moonshot.ai",
     "api.moonshot.cn",
     "aiplatform.googleapis.com",
+    "aiplatform.us.rep.googleapis.com",
+    "aiplatform.eu.rep.googleapis.com",
 )
 
 logger = logging.getLogger(__name__)
@@ -54,9 +62,15 @@ class State:
     store: Store
 
     def __init__(self) -> None:
-        self.exchanges: dict[str, Exchange] = {}
+        self.exchanges: dict[str, Exchange] = {}  # by the client's flow
+        self.attempts: dict[str, Attempt] = {}  # by their own flows
+        self.continuations: dict[str, Continuation] = {}  # by the client's flow
+        self.credentials = Credentials()
+        self.health = Health()
+        self.affinity = Affinity()
         self.ids = ExchangeIds()
         self.reasoning = ReasoningMemory()
+        self.signatures = SignatureMemory()
         self.conversations = Conversations()
         self.calibration = Calibration()
         self.memories: dict[str, RouteMemory] = {}
@@ -134,20 +148,21 @@ class State:
                 await self._watch
         if self._loaded:
             await asyncio.to_thread(self.store.close)
+        await self.credentials.close()
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """A provider that repeats our credential in a header shows it to nobody."""
-        exchange = self.exchanges.get(flow.id)
-        if exchange and flow.response and (secrets := exchange.known_secrets()):
+        attempt = self.attempts.get(flow.id)
+        if attempt and flow.response and (secrets := attempt.known_secrets()):
             mask = Mask(secrets)
             headers = flow.response.headers
             headers.fields = tuple((name, mask.clean(value)) for name, value in headers.fields)
 
     def response(self, flow: http.HTTPFlow) -> None:
         """Likewise for the body of a replayed flow; the others' are the relay's."""
-        exchange = self.exchanges.get(flow.id)
-        if exchange and flow.is_replay == "request" and flow.response and flow.response.raw_content:
-            flow.response.raw_content = Mask(exchange.known_secrets()).clean(flow.response.raw_content)
+        attempt = self.attempts.get(flow.id)
+        if attempt and attempt.pipeline is None and flow.response and flow.response.raw_content:
+            flow.response.raw_content = Mask(attempt.known_secrets()).clean(flow.response.raw_content)
 
     def client_disconnected(self, client: connection.Client) -> None:
         left = [exchange for exchange in self.exchanges.values() if exchange.flow.client_conn.id == client.id]
@@ -198,6 +213,12 @@ class State:
         """How many tokens a prompt has for this model, as far as can be told from here."""
         return self.calibration.apply(model, estimate_tokens(request))
 
+    def recall(self, key: str) -> str | None:
+        """What is remembered under a key of `transforms/reasoning.py` or `transforms/thought_signatures.py`."""
+        if key.startswith(KEY_PREFIX):
+            return self.signatures.recall(key, time.time())
+        return self.reasoning.recall(key)
+
     def memory(self, route_key: str) -> RouteMemory:
         return self.memories.setdefault(route_key, RouteMemory())
 
@@ -217,10 +238,11 @@ class State:
 
     def _apply(self, settings: Settings) -> None:
         self.settings = settings
-        self.routes = Routes(settings, random.Random())
+        self.routes = Routes(settings, random.Random(), self.routes.turns if self._loaded else {})
         self._hosts = {*API_HOSTS, *settings.hosts}
         keys = {route.key for route in settings.routes}
         self.memories = {key: memory for key, memory in self.memories.items() if key in keys}
+        self.health.prune(keys)
 
     async def _watch_file(self) -> None:
         while self._file is not None:

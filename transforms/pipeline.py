@@ -6,6 +6,10 @@ A whole body takes the same way in the middle. Neither side's word is trusted fo
 provider may answer a stream request with a body and the other way round, and the client still gets what it
 asked for. A failure before anything was written becomes an error with its status; later it becomes the
 format's error event. Nothing follows an answer's end, whatever upstream still sends.
+
+Another attempt upstream may go on in the same answer, as long as the client has had nothing of it but its
+beginning. For that a pipeline can hold a failure instead of writing it (`holds_failures`, then `held`): either
+`tell` writes it after all, or the next attempt's pipeline is made `after` this one and writes where it stopped.
 """
 
 import re
@@ -15,7 +19,7 @@ from enum import Enum, auto
 from typing import Any
 
 from transforms.chain import Chain, Stage
-from transforms.dialects import Dialect, Reader
+from transforms.dialects import Dialect, Reader, Writer
 from transforms.dialects.envelope import Envelope
 from transforms.events import (
     NOTHING,
@@ -38,6 +42,7 @@ from transforms.transcript import Transcript
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _FIELDS = (b":", b"data:", b"event:", b"id:", b"retry:")
+_BORDERS = (b"\n\n", b"\r\r", b"\r\n\r\n")
 _HAS_EVENTS = re.compile(rb"(?:^|[\r\n])(?:data|event):")
 
 
@@ -50,8 +55,8 @@ class _Form(Enum):
 
 
 class Pipeline:
-    """For one answer. `stream` is what the client asked for. With `untouched`, bytes pass as they are and
-    are only read along for the log."""
+    """For one attempt's answer. `stream` is what the client asked for. With `untouched`, bytes pass as they are
+    and are only read along for the log; while a failure could be held, they wait for the first content."""
 
     def __init__(
         self,
@@ -62,8 +67,11 @@ class Pipeline:
         envelope: Envelope,
         stream: bool,
         untouched: bool = False,
+        holds_failures: bool = False,
+        after: "Pipeline | None" = None,
     ) -> None:
         self.transcript = Transcript()
+        self.held: Failure | None = None  # ended the answer before its first content went out, and was not written
         self.reasoning_field = ""  # where upstream had its reasoning; empty before the first, and without any
         self._upstream = upstream
         self._client = client
@@ -74,11 +82,16 @@ class Pipeline:
         self._untouched = untouched
         self._foreign = upstream is not client
         self._reader: Reader = upstream.reader()
-        self._writer = client.writer(envelope)
+        self._holds_failures = holds_failures
+        self._held_events: list[Event] = []  # the failure, and what came with it
+        self._failed_at_end = False  # it was the stream's end that made it one
+        self._started: bool = after is not None and after._started  # the client has the answer's beginning
+        self._writer: Writer = after._writer if after is not None else client.writer(envelope)
         self._details = 0  # entries that were numbered
         self._body: Mapping[str, Any] | None = None  # what the client got, where it got it whole
         self._form = _Form.UNDECIDED
-        self._held: list[bytes] = []  # what is undecided yet, or the body
+        self._parts: list[bytes] = []  # what is undecided yet, or the body
+        self._waiting: list[bytes] = []  # untouched bytes that have not passed yet
         self._begun = False  # bytes have passed untouched
         self._stages_sound = True  # none of them has raised
 
@@ -93,27 +106,34 @@ class Pipeline:
         """Thinking went out as text, because only its closing tag told it apart; the route should know."""
         return any(getattr(stage, "orphan_seen", False) for stage in self._stages)
 
+    @property
+    def signatures(self) -> Mapping[str, str]:
+        """Thought signatures of the answer's calls, by the keys under which the next request asks for them."""
+        return {key: text for stage in self._stages for key, text in getattr(stage, "signatures", {}).items()}
+
     def feed(self, data: bytes) -> bytes:
         """Bytes of a stream; gives those that may go to the client now."""
         passed = self._through(self._read(data))
-        if self._untouched:
-            self._begun = self._begun or bool(data)
-            return data
-        return self._writer.write(passed)
+        return self._pass(data, passed) if self._untouched else self._write(passed)
 
     def close(self) -> bytes:
         """Upstream's stream has ended."""
         if self._form is _Form.BODY:
-            passed = self._through(self._read_whole(200, b"".join(self._held)))
+            passed = self._through(self._read_whole(200, b"".join(self._parts)))
         else:
             passed = self._through(self._reader.close())
-        if self._untouched and self._form is not _Form.STREAM:
+        if self.held is not None:
+            self._failed_at_end = True
             return b""
-        return self._written(passed)
+        rest = self._release()
+        if self._untouched and self._form is not _Form.STREAM:
+            return rest
+        return rest + self._ended(passed)
 
     def fail(self, failure: Failure) -> bytes:
         """The stream will not go on: upstream broke off, or a stage raised. Nothing is written where the answer
         had already ended, nor behind the beginning of a body that the client gets untouched."""
+        self._holds_failures = False
         if self._stages_sound:
             passed = self._through(self._end_with(failure))
         else:
@@ -121,27 +141,61 @@ class Pipeline:
             self.transcript.feed(passed)
         if self._untouched and self._form is _Form.BODY:
             return b""
-        return self._written(passed)
+        return self._release() + self._ended(passed)
 
-    def _written(self, passed: Sequence[Event]) -> bytes:
+    def tell(self) -> bytes:
+        """Writes the held failure after all, with what came before it. `transcript.content_seen` then says whether
+        there was anything but the failure."""
+        self._holds_failures = False
+        passed = self._through(self._held_events)
+        if not self._untouched:
+            return self._write(passed)
+        rest = self._release()
+        return rest + self._ended(passed) if self._failed_at_end else rest
+
+    def _pass(self, data: bytes, passed: Sequence[Event]) -> bytes:
+        """The untouched bytes that may go now: a failure can only be held while the client has nothing that the
+        next attempt would contradict. Keep-alives are nothing of that kind."""
+        keeps_alive = not self._waiting and bool(passed) and all(isinstance(event, Comment) for event in passed)
+        self._waiting.append(data)
+        if not self._holds_failures or self.transcript.content_seen or (keeps_alive and data.endswith(_BORDERS)):
+            return self._release()
+        return b""
+
+    def _release(self) -> bytes:
+        data = b"".join(self._waiting)
+        self._waiting.clear()
+        self._begun = self._begun or bool(data)
+        return data
+
+    def _write(self, passed: Sequence[Event]) -> bytes:
+        """The events in the client's format. The beginning of an answer is written once, by whichever attempt."""
+        if self._started:
+            passed = [event for event in passed if not isinstance(event, ResponseStart)]
+        self._started = self._started or any(isinstance(event, ResponseStart) for event in passed)
+        return self._writer.write(passed)
+
+    def _ended(self, passed: Sequence[Event]) -> bytes:
         """The end of a stream. Of an untouched one the client has had all but a failure, and may stand inside an
         event."""
         if self._untouched:
             passed = [event for event in passed if isinstance(event, Failure)]
-        written = self._writer.write(passed)
+        written = self._write(passed)
         return b"\n\n" + written if written and self._begun else written
 
     def whole(self, status: int, data: bytes) -> tuple[int, bytes]:
         """A whole answer; gives the client's status and body. A stream that was asked for is written as
-        one, unless all there is to say is an error."""
+        one, unless all there is to say is an error. Where a failure is held, there is no body."""
         passed = self._through(self._read_whole(status, data))
         failure = self.transcript.failure
+        if self.held is not None:
+            return self.held.status, b""
         if self._untouched:
             return status, data
         if failure is not None and not (self._stream and self.transcript.content_seen):
             return failure.status, self.error(failure)
         if self._stream:
-            return 200, self._writer.write(passed)
+            return 200, self._write(passed)
         self._body = self._client.write_body(collect(passed), self._envelope)
         return 200, write_json(self._body).encode()
 
@@ -158,12 +212,12 @@ class Pipeline:
         if self._form is _Form.STREAM:
             return self._reader.feed(data)
         if self._form is _Form.UNDECIDED:
-            data = b"".join([*self._held, data]).removeprefix(_BYTE_ORDER_MARK).lstrip()
-            self._held = []
+            data = b"".join([*self._parts, data]).removeprefix(_BYTE_ORDER_MARK).lstrip()
+            self._parts = []
             self._form = _form_of(data)
             if self._form is _Form.STREAM:
                 return self._reader.feed(data)
-        self._held.append(data)
+        self._parts.append(data)
         return ()
 
     def _read_whole(self, status: int, data: bytes) -> list[Event]:
@@ -189,7 +243,7 @@ class Pipeline:
             match event:
                 case Extra():
                     pass
-                case ResponseStart() | ToolCallStart():
+                case ResponseStart():
                     yield replace(event, extra=NOTHING)
                 case OpaqueReasoning(detail) if "index" not in detail:
                     yield replace(event, detail={**detail, "index": self._details})
@@ -202,6 +256,10 @@ class Pipeline:
         if self.transcript.ended:
             return []
         events = list(self._in_common_words(events) if self._foreign else events)
+        if self._holds_failures and not self.transcript.content_seen and events and isinstance(events[-1], Failure):
+            # Before the stages, which would let go of words that they hold.
+            self.held, self._held_events = events[-1], events
+            return []
         if not self.reasoning_field:
             fields = (event.field for event in events if isinstance(event, ReasoningDelta))
             self.reasoning_field = next(fields, "")
@@ -212,6 +270,8 @@ class Pipeline:
         for event in worked_on:
             if isinstance(event, Repair):
                 self.transcript.repair(event)
+            elif isinstance(event, ToolCallStart) and self._foreign:
+                passed.append(replace(event, extra=NOTHING))  # not before: a stage may want them
             elif not isinstance(event, Comment) or self._stream:
                 passed.append(event)
         self.transcript.feed(passed)

@@ -43,7 +43,7 @@ class Transcript:
         self.finish: ChoiceFinish | None = None
         self.failure: Failure | None = None
         self.ended = False
-        self.content_seen = False  # the client has had a word, a thought or a call
+        self.content_seen = False  # the client has had a word, a thought (readable or not) or a call
         self.complete = True  # nothing was left out for its size
         self._size = 0
         self._text = StringIO()
@@ -66,8 +66,8 @@ class Transcript:
                     self._keep(self._reasoning, text, choice)
                 case RefusalDelta(text, choice):
                     self._keep(self._refusal, text, choice)
-                case OpaqueReasoning(detail, 0):
-                    self._keep_opaque(detail)
+                case OpaqueReasoning(detail, choice):
+                    self._keep_opaque(detail, choice)
                 case ToolCallStart(call, id, name, choice):
                     self.content_seen = True
                     self._calls[choice, call] = _Call(id, name)
@@ -95,7 +95,10 @@ class Transcript:
         else:
             self.complete = False
 
-    def _keep_opaque(self, detail: Mapping[str, Any]) -> None:
+    def _keep_opaque(self, detail: Mapping[str, Any], choice: int) -> None:
+        self.content_seen = True
+        if choice:
+            return
         self._size += sum(len(value) for value in detail.values() if isinstance(value, str))
         if self._size <= TEXT_LIMIT:
             self._opaque.append(detail)

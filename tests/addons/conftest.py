@@ -4,6 +4,7 @@ simulator        the vendor, forgotten and counted anew for each test; the same 
 start_proxy      start_proxy(models=…, environment=…, …) → Proxy; stopped when the test ends, and what its log
                  says that clients got is checked: every stream keeps to the grammar of its format
 proxy            one proxy for all tests that need none of their own: every name is served by the simulator
+start_shared     the same for a proxy that all tests of a module use
 until            until(condition) waits for something that happens elsewhere
 """
 
@@ -166,6 +167,14 @@ def confdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def start_proxy(simulator: Simulator, confdir: Path, tmp_path: Path) -> Iterator[StartProxy]:
     yield from _starter(simulator, confdir, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def start_shared(
+    session_simulator: Simulator, confdir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartProxy]:
+    """For the proxies that a module's tests share."""
+    yield from _starter(session_simulator, confdir, tmp_path_factory.mktemp("shared"))
 
 
 @pytest.fixture(scope="session")

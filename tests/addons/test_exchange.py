@@ -2,7 +2,18 @@ import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow
 
-from addons.exchange import CREDENTIALS, HIDDEN, Exchange, hide_cookies, hide_credentials, hide_query, show_credentials
+from addons.exchange import (
+    CREDENTIALS,
+    HIDDEN,
+    Attempt,
+    Exchange,
+    hide_cookies,
+    hide_credentials,
+    hide_query,
+    show_credentials,
+)
+from config.schema import Route
+from transforms.providers import PROVIDERS
 
 FIELDS = (
     (b"Host", b"api.openai.com"),
@@ -78,5 +89,16 @@ def test_credentials_in_a_query(path: bytes, shown: bytes) -> None:
 
 def test_an_exchange_begins_with_a_clock() -> None:
     exchange = Exchange(tflow.tflow(), base_url=False)
-    assert not exchange.rerouted
+    assert exchange.attempts == 0
     assert 0 <= exchange.elapsed() < 60
+
+
+def test_an_attempt_is_counted_and_named() -> None:
+    exchange = Exchange(tflow.tflow(), base_url=False)
+    route = Route("kimi", "openai", "kimi-k2", headers={"x-own": "own-secret", "x-team": "a"})
+    attempt = exchange.attempt = Attempt(exchange.flow, exchange, route, PROVIDERS["openai"], 2, "kimi-k2", "key-0123")
+    assert (exchange.attempts, attempt.name, attempt.spoke) == (2, "openai/kimi-k2", False)
+    assert 0 <= attempt.elapsed() < 60
+    assert attempt.known_secrets() == [b"own-secret", b"key-0123"]
+    exchange.secrets = [b"all-of-them"]
+    assert attempt.known_secrets() == [b"all-of-them"]

@@ -6,24 +6,28 @@ import pytest
 from mitmproxy import http
 
 from addons.outgoing import leads_to, secrets_in, wire_headers
-from config.schema import Route, Secret
+from config.schema import Route
 from transforms.providers import PROVIDERS
 
 
 @pytest.mark.parametrize(
     ("provider", "header"),
-    [("openai", ("authorization", "Bearer key-1")), ("anthropic", ("x-api-key", "key-1"))],
+    [
+        ("openai", ("authorization", "Bearer key-1")),
+        ("vertex", ("authorization", "Bearer key-1")),
+        ("anthropic", ("x-api-key", "key-1")),
+    ],
 )
 def test_the_key_goes_where_the_provider_looks_for_it(provider: str, header: tuple[str, str]) -> None:
-    route = Route("kimi", provider, "kimi", api_key=Secret("key-1"), headers={"x-own": "1"})
-    headers = wire_headers(route, PROVIDERS[provider])
+    route = Route("kimi", provider, "kimi", headers={"x-own": "1"})
+    headers = wire_headers(route, PROVIDERS[provider], "key-1", {"x-own": "0", "x-more": "2"})
     assert header in headers.items()
-    assert headers["x-own"] == "1"
+    assert (headers["x-own"], headers["x-more"]) == ("1", "2")
     assert ("anthropic-version" in headers) is (provider == "anthropic")
 
 
 def test_without_a_key_no_header_has_one() -> None:
-    assert wire_headers(Route("kimi", "openai", "kimi"), PROVIDERS["openai"]) == {}
+    assert wire_headers(Route("kimi", "openai", "kimi"), PROVIDERS["openai"], "") == {}
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 FAULTS = """
-from addons import router
+from addons import attempts
 from transforms.finish import FinishRepair
 from transforms.events import TextDelta
 
-feed, profile_for = FinishRepair.feed, router.profile_for
+feed, profile_for = FinishRepair.feed, attempts.profile_for
 
 
 def broken_feed(self, event):
@@ -24,11 +24,11 @@ def broken_feed(self, event):
 
 def broken_profile_for(model):
     if model == "kimi-fault":
-        raise RuntimeError("a fault of the router")
+        raise RuntimeError("a fault of the preparation")
     return profile_for(model)
 
 
-FinishRepair.feed, router.profile_for = broken_feed, broken_profile_for
+FinishRepair.feed, attempts.profile_for = broken_feed, broken_profile_for
 """
 
 

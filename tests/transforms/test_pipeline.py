@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 
 from transforms.chain import Stage
+from transforms.checkers import CHECKERS
 from transforms.dialects import anthropic_messages, openai_chat
 from transforms.dialects.envelope import Envelope
 from transforms.events import Event, Failure, Finish, Repair, TextDelta
 from transforms.finish import FinishRepair
 from transforms.pipeline import Pipeline
+from transforms.thought_signatures import SignatureCollector
 
 ENVELOPE = Envelope("chatcmpl-1", "kimi", 1763900000)
 HEAD = {"id": "up-1", "created": 7, "model": "vendor/kimi"}
@@ -480,3 +482,148 @@ class Repeating:
     def write(self, events: Sequence[Event]) -> bytes:
         self.response = {"events": len(events)}
         return b""
+
+
+# ---------------------------------------------------------------------- several attempts
+
+ROLE = event(HEAD | {"choices": [{"index": 0, "delta": {"role": "assistant"}, "finish_reason": None}]})
+OVERLOADED = event({"error": {"message": "overloaded", "code": 529}})
+
+
+class Hoard:
+    """Holds what is said until the end, as a stage holds words that may turn out to be thinking."""
+
+    def __init__(self) -> None:
+        self._held: list[Event] = []
+
+    def feed(self, event: Event) -> Iterable[Event]:
+        if isinstance(event, TextDelta):
+            self._held.append(event)
+            return ()
+        return [*self._held, event] if isinstance(event, Failure) else [event]
+
+    def close(self) -> Iterable[Event]:
+        return ()
+
+
+def attempt(*stages: Stage, after: Pipeline | None = None, **more: Any) -> Pipeline:
+    options: dict[str, Any] = {"upstream": openai_chat, "client": openai_chat, "stream": True, **more}
+    return Pipeline(stages=stages, envelope=ENVELOPE, holds_failures=True, after=after, **options)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [OVERLOADED],
+        [ROLE, OVERLOADED],
+        [b": wait\n\n", ROLE, b": wait\n\n", OVERLOADED],
+        [chunk("lost") + OVERLOADED],  # nothing of it has gone out
+    ],
+)
+@pytest.mark.parametrize("client", [openai_chat, anthropic_messages])
+def test_another_attempt_goes_on_where_a_failed_one_stopped(pieces: list[bytes], client: Any) -> None:
+    first = attempt(client=client)
+    written = b"".join(map(first.feed, pieces))
+    assert first.held is not None and first.held.message == "overloaded"
+    assert b"overloaded" not in written and b"lost" not in written
+    second = attempt(after=first, client=client)
+    whole = written + second.feed(STREAM) + second.close()
+    checker = CHECKERS["openai_chat" if client is openai_chat else "anthropic_messages"]()
+    checker.feed(whole)
+    assert checker.close() == []
+    assert whole.count(b'"role":"assistant"') == 1
+    assert (second.transcript.text, second.held) == ("ab", None)
+
+
+def test_a_held_failure_is_told_after_all() -> None:
+    running = attempt()
+    running.feed(ROLE)
+    running.feed(OVERLOADED)
+    (error,) = values(running.tell())
+    assert error["error"]["message"] == "overloaded"
+    assert running.transcript.failure == running.held
+    assert not running.transcript.content_seen
+
+
+@pytest.mark.parametrize("stages", [[], [Hoard()]], ids=["in one piece", "held by a stage"])
+def test_what_came_before_it_is_told_too(stages: list[Stage]) -> None:
+    running = attempt(*stages)
+    assert b"Half" not in running.feed(ROLE) + running.feed(chunk("Half") + OVERLOADED)
+    said = running.tell()
+    assert said.index(b"Half") < said.index(b"overloaded")
+    assert running.transcript.content_seen
+
+
+def test_an_end_without_content_is_held() -> None:
+    running = attempt()
+    assert running.feed(ROLE) and running.close() == b""
+    assert running.held is not None
+    assert b"error" in running.tell()
+
+
+def test_after_content_a_failure_is_written() -> None:
+    running = attempt()
+    running.feed(chunk("a"))
+    assert b"overloaded" in running.feed(OVERLOADED)
+    assert running.held is None
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_whole_failure_is_held(stream: bool) -> None:
+    running = attempt(stream=stream)
+    assert running.whole(429, b'{"error": {"message": "slow down"}}') == (429, b"")
+    assert running.held is not None and running.held.status == 429
+    assert b"slow down" in running.tell()
+
+
+def test_where_a_failure_is_told_at_once_nothing_is_held() -> None:
+    running = attempt()
+    assert b"gone" in running.fail(Failure("gone"))
+    assert running.held is None
+
+
+# Untouched bytes wait for the content, or they could not be taken back.
+
+
+def test_untouched_bytes_wait_for_the_content() -> None:
+    running = attempt(untouched=True)
+    assert running.feed(b": wait\n\n") == b": wait\n\n"
+    assert running.feed(b": wa") == b""
+    assert running.feed(b"it\n\n") == b""
+    assert running.feed(ROLE) == b""
+    assert running.feed(chunk("a")) == b": wait\n\n" + ROLE + chunk("a")
+    assert running.feed(chunk("b", "stop") + DONE) == chunk("b", "stop") + DONE
+    assert running.close() == b""
+
+
+def test_untouched_bytes_of_a_failed_attempt_are_not_sent() -> None:
+    first = attempt(untouched=True)
+    assert first.feed(ROLE) + first.feed(OVERLOADED) == b""
+    second = attempt(untouched=True, after=first)
+    assert second.feed(STREAM) + second.close() == STREAM
+
+
+def test_an_untouched_failure_in_upstreams_own_words() -> None:
+    running = attempt(untouched=True)
+    assert running.feed(ROLE) + running.feed(OVERLOADED) == b""
+    assert running.tell() == ROLE + OVERLOADED
+
+
+def test_an_untouched_end_without_content_has_no_words_of_upstream() -> None:
+    running = attempt(untouched=True)
+    assert running.feed(ROLE) + running.close() == b""
+    said = running.tell()
+    assert said.startswith(ROLE) and b"error" in said
+
+
+def test_an_answer_of_no_words_passes_untouched_at_its_end() -> None:
+    nothing = event(HEAD | {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}) + DONE
+    running = attempt(untouched=True)
+    assert running.feed(ROLE) + running.feed(nothing) == b""
+    assert running.close() == ROLE + nothing
+
+
+def test_signatures_are_those_of_the_stages() -> None:
+    collector = SignatureCollector()
+    collector.signatures["key"] = "text"
+    assert attempt(FinishRepair(), collector).signatures == {"key": "text"}

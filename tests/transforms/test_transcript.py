@@ -110,7 +110,7 @@ def test_entries_that_only_upstream_can_read_are_kept(monkeypatch: pytest.Monkey
     detail = {"type": "reasoning.encrypted", "data": "abc", "index": 0}
     transcript = fed(OpaqueReasoning(detail), OpaqueReasoning({"data": "other"}, 1))
     assert transcript.response() == Response(choices={0: Choice(opaque=[detail])})
-    assert transcript.complete and not transcript.content_seen
+    assert transcript.complete and transcript.content_seen
     monkeypatch.setattr(module, "TEXT_LIMIT", 24)
     transcript = fed(OpaqueReasoning(detail), OpaqueReasoning(detail))
     assert (transcript.response().choices[0].opaque, transcript.complete) == ([detail], False)

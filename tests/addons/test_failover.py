@@ -1,0 +1,272 @@
+"""One provider fails, in every way there is: another one answers, or the client is told, and nothing hangs."""
+
+import contextlib
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from addons.health import FIRST_COOLDOWN
+from tests.addons.breaking import Phase, Server
+from tests.addons.origin import mitmweb, read_message
+from webui.reader import LogUnavailableError, Reader
+
+TIMEOUT = 1.5  # seconds, of the routes
+SECOND = "The second server has answered."
+
+BEFORE_CONTENT = (
+    *(Phase.REFUSE_CONNECTIONS, Phase.BLACKHOLE, Phase.CLOSE_AT_ONCE, Phase.SILENT_AFTER_CONNECT),
+    *(Phase.HANG_BEFORE_HEADERS, Phase.RESET_BEFORE_HEADERS, Phase.CLOSE_BEFORE_HEADERS),
+    *(Phase.STATUS_408, Phase.STATUS_429, Phase.STATUS_500, Phase.STATUS_503, Phase.STATUS_529, Phase.HTML_502),
+    *(Phase.SILENCE_AFTER_HEADERS, Phase.COMMENTS_FOR_EVER, Phase.RESET_AFTER_HEADERS),
+    *(Phase.ERROR_FIRST, Phase.ERROR_AFTER_ROLE, Phase.CUT_BEFORE_FIRST_TOKEN),
+)
+MID_STREAM = (Phase.RESET_MID_STREAM, Phase.CUT_MID_STREAM, Phase.SILENCE_MID_STREAM, Phase.ERROR_MID_STREAM)
+TLS = (Phase.SILENT_AFTER_CONNECT, Phase.TLS_ALERT, Phase.WRONG_CERTIFICATE, Phase.EXPIRED_CERTIFICATE)
+FINAL = {Phase.STATUS_400: 400, Phase.STATUS_401: 401, Phase.REFUSED_CONTENT: 400}
+
+
+def entry(name: str, server: Any, **more: Any) -> dict[str, Any]:
+    config = {"base_url": server.url, "api_key": f"key-of-{server.name}-0123456789"}
+    times = {"timeout": TIMEOUT, "answer_timeout": TIMEOUT}
+    return {"name": name, "provider": "openai", "model": "served", "provider_config": config, **times, **more}
+
+
+def models(first: Server, second: Server) -> list[dict[str, Any]]:
+    """Every name is a group of its own, so that no test sees what another one did to a route."""
+    names = [f"{phase.name}-{stream}-{number}" for phase in Phase for stream in (True, False) for number in range(3)]
+    groups = [entry(name, server) for name in names for server in (first, second)]
+    return [*groups, *(entry(f"alone-{name}", first) for name in names)]
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[tuple[Server, Server]]:
+    with Server("first") as first, Server("second") as second:
+        yield first, second
+
+
+@pytest.fixture(scope="module")
+def shared(servers: tuple[Server, Server], start_shared: Any) -> Any:
+    return start_shared(models(*servers))
+
+
+@pytest.fixture(autouse=True)
+def whole(servers: tuple[Server, Server]) -> Iterator[None]:
+    for server in servers:
+        server.received.clear()
+    yield
+    for server in servers:
+        server.phase = Phase.NONE
+
+
+def log_of(proxy: Any) -> Reader:
+    return Reader(str(proxy.data / "data" / "logs.db"), str(proxy.data / "data" / "blobs"))
+
+
+@pytest.fixture
+def attempts(until: Callable[..., None]) -> Callable[..., list[Any]]:
+    """The attempts of an answer's exchange, once it is complete in the log."""
+
+    def read(proxy: Any, answer: httpx.Response) -> list[Any]:
+        log, identity = log_of(proxy), answer.headers["x-kimi-proxy-exchange"]
+
+        def ended() -> bool:
+            with contextlib.suppress(LogUnavailableError):  # it is made with the first exchange
+                exchange = log.get_exchange(identity)
+                return exchange is not None and exchange["state"] != "running"
+            return False
+
+        until(ended)
+        exchange = log.get_exchange(identity)
+        assert exchange is not None
+        made = log.attempts(identity)
+        assert exchange["attempt_count"] == len(made)
+        return list(made)
+
+    return read
+
+
+def ask(proxy: Any, client: Any, model: str, *, stream: bool) -> httpx.Response:
+    body = client.request(client.say("hello"), {}, model=model, stream=stream)
+    began = time.monotonic()
+    answer: httpx.Response = proxy.client().post(f"/v1/{client.path}", json=body)
+    assert time.monotonic() - began < 2 * TIMEOUT + 2
+    return answer
+
+
+def seen(client: Any, answer: httpx.Response) -> Any:
+    streamed = answer.headers["content-type"].startswith("text/event-stream")
+    return client.read_stream(answer.content) if streamed else client.read_body(answer.content)
+
+
+@pytest.fixture(params=[0, 1, 2], ids=["chat", "anthropic", "responses"])
+def client(request: pytest.FixtureRequest, formats: Any) -> Any:
+    made = [formats.ChatClient, formats.AnthropicClient, formats.ResponsesClient][request.param]()
+    made.number = request.param
+    return made
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("phase", BEFORE_CONTENT, ids=lambda phase: phase.name)
+def test_the_next_route_takes_over(
+    shared: Any, servers: Any, client: Any, attempts: Any, phase: Phase, stream: bool
+) -> None:
+    servers[0].phase = phase
+    answer = ask(shared, client, f"{phase.name}-{stream}-{client.number}", stream=stream)
+    assert (answer.status_code, seen(client, answer).text.strip()) == (200, SECOND)
+    failed, good = attempts(shared, answer)
+    assert (failed["outcome"], good["outcome"]) == ("failed", "complete")
+    assert failed["reason"]
+    assert len(servers[1].received) == 1
+
+
+@pytest.mark.parametrize("phase", MID_STREAM, ids=lambda phase: phase.name)
+def test_a_stream_that_breaks_ends_in_an_error_and_has_no_second_beginning(
+    shared: Any, servers: Any, client: Any, attempts: Any, phase: Phase
+) -> None:
+    first, second = servers
+    first.phase = phase
+    answer = ask(shared, client, f"{phase.name}-True-{client.number}", stream=True)
+    got = seen(client, answer)
+    assert got.text == "The first "
+    assert got.error
+    assert second.received == []
+    (failed,) = attempts(shared, answer)
+    assert failed["outcome"] == "failed"
+
+
+@pytest.mark.parametrize("phase", MID_STREAM, ids=lambda phase: phase.name)
+def test_a_whole_answer_that_breaks_is_asked_for_elsewhere(
+    shared: Any, servers: Any, client: Any, phase: Phase
+) -> None:
+    servers[0].phase = phase
+    answer = ask(shared, client, f"{phase.name}-False-{client.number}", stream=False)
+    assert (answer.status_code, seen(client, answer).text.strip()) == (200, SECOND)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("phase", FINAL, ids=lambda phase: phase.name)
+def test_refusals_are_told_and_not_retried(
+    shared: Any, servers: Any, client: Any, attempts: Any, phase: Phase, stream: bool
+) -> None:
+    servers[0].phase = phase
+    answer = ask(shared, client, f"{phase.name}-{stream}-{client.number}", stream=stream)
+    assert answer.status_code == FINAL[phase]
+    assert seen(client, answer).error
+    assert servers[1].received == []
+    assert [attempt["status"] for attempt in attempts(shared, answer)] == [FINAL[phase]]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("phase", BEFORE_CONTENT, ids=lambda phase: phase.name)
+def test_where_there_is_no_other_route_the_client_is_told(
+    shared: Any, servers: Any, client: Any, attempts: Any, phase: Phase, stream: bool
+) -> None:
+    servers[0].phase = phase
+    answer = ask(shared, client, f"alone-{phase.name}-{stream}-{client.number}", stream=stream)
+    assert seen(client, answer).error
+    assert len(attempts(shared, answer)) == 1
+    if answer.status_code == 200:  # the beginning of the stream was out already
+        assert stream and phase in (Phase.ERROR_AFTER_ROLE, Phase.CUT_BEFORE_FIRST_TOKEN, Phase.COMMENTS_FOR_EVER)
+
+
+def test_where_all_fail_the_last_failure_is_told(
+    shared: Any, servers: Any, client: Any, attempts: Any, formats: Any
+) -> None:
+    first, second = servers
+    first.phase, second.phase = Phase.STATUS_503, Phase.STATUS_429
+    answer = ask(shared, client, f"NONE-True-{client.number}", stream=True)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
+    assert "too many requests" in seen(client, answer).error
+    assert [attempt["status"] for attempt in attempts(shared, answer)] == [503, 429]
+
+
+def test_a_route_that_failed_is_left_alone_and_then_probed(start_proxy: Any, servers: Any, formats: Any) -> None:
+    first, second = servers
+    proxy, client = start_proxy([entry("kimi", first), entry("kimi", second)]), formats.ChatClient()
+
+    def served() -> tuple[int, int]:
+        first.received.clear()
+        second.received.clear()
+        assert ask(proxy, client, "kimi", stream=True).status_code == 200
+        return len(first.received), len(second.received)
+
+    assert served() == (1, 0)
+    first.phase = Phase.STATUS_503
+    assert served() == (1, 1)
+    assert served() == (0, 1)
+    time.sleep(FIRST_COOLDOWN)
+    assert served() == (1, 1)
+    first.phase = Phase.NONE
+    assert served() == (0, 1)
+    time.sleep(2 * FIRST_COOLDOWN)
+    assert served() == (1, 0)
+
+
+def test_mitmweb_shows_each_attempt(start_proxy: Any, servers: Any, formats: Any) -> None:
+    first, second = servers
+    proxy, client = start_proxy([entry("kimi", first), entry("kimi", second)], web=True), formats.ChatClient()
+    first.phase = Phase.STATUS_503
+    answer = ask(proxy, client, "kimi", stream=True)
+    assert seen(client, answer).text.strip() == SECOND
+    with mitmweb(proxy.web_url) as web:
+        flows = web.get("/flows").json()
+    shown = [(flow["request"]["port"], flow["response"]["status_code"], flow["comment"]) for flow in flows]
+    assert shown == [
+        (port_of(first), 503, "kimi → openai/served · failed: service_unavailable, another attempt follows"),
+        (port_of(second), 200, "kimi → openai/served · attempt 2"),
+    ]
+    assert "0123456789" not in json.dumps(flows)
+
+
+def test_a_kept_connection_that_has_gone_stale_is_no_failure(start_proxy: Any, formats: Any, attempts: Any) -> None:
+    """Servers close connections that are idle, and a request may meet that."""
+    client = formats.ChatClient()
+    with Forgetful() as server:
+        proxy = start_proxy([entry("kimi", server)])
+        connection = proxy.client()
+        body = client.request(client.say("hello"), {}, model="kimi", stream=False)
+        for made in (1, 2):
+            answer = connection.post("/v1/chat/completions", json=body)
+            assert seen(client, answer).text == "Here I am."
+            assert [attempt["outcome"] for attempt in attempts(proxy, answer)] == ["failed"] * (made - 1) + ["complete"]
+
+
+class Forgetful:
+    """Keeps each connection open after its answer, and closes it when the next request comes."""
+
+    name = "forgetful"
+
+    def __enter__(self) -> Self:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
+        threading.Thread(target=self._run, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        message = {"role": "assistant", "content": "Here I am."}
+        content = json.dumps({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}).encode()
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
+        read_message(connection)
+        connection.sendall(head.encode() + content)
+        connection.recv(1)
+        connection.close()
+
+
+def port_of(server: Server) -> int:
+    return urlsplit(server.url).port or 0
