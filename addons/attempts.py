@@ -58,7 +58,7 @@ class Attempts:
         prepared = replace(prepared, request=told)
         written = DIALECTS[provider.dialect].write_request(told, repairs.append)
         body = {**written, **route.body, "model": attempt.served}
-        sent = provider.prepare(body, {**route.options, "host": host})
+        sent = provider.prepare(body, {**route.options, "host": host, "vendor": vendor.name})
         repairs += [Repair("request-field-dropped", name) for name in written.keys() - sent.keys()]
 
         attempt.pipeline = self._pipeline(exchange, attempt, request, profile, prepared)

@@ -8,6 +8,7 @@ from mitmproxy import http
 
 from addons.exchange import CREDENTIALS, IDENTITY
 from config.schema import Route
+from transforms.providers.betas import join_headers
 from transforms.providers.provider import Provider
 
 NONE: Mapping[str, str] = MappingProxyType({})
@@ -52,7 +53,7 @@ def leads_to(request: http.Request, endpoint: str) -> bool:
 def wire_headers(route: Route, provider: Provider, key: str, extra: Mapping[str, str] = NONE) -> dict[str, str]:
     """What only the bytes on the wire hold. The entry's own headers may be credentials too."""
     credential = dict([provider.key_header(key)]) if key else {}
-    return {**provider.headers, **extra, **route.headers, **credential}
+    return {**provider.headers, **join_headers(extra, route.headers), **credential}
 
 
 def secrets_in(values: list[str]) -> list[bytes]:

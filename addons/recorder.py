@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from addons.exchange import Attempt, Exchange
 from addons.mask import Mask
+from transforms.transcript import Transcript
 from transforms.usage import read_cost
 from webui.records import AttemptOutcome, AttemptRecord, ExchangeOutcome, ExchangeRecord
 
@@ -95,7 +96,7 @@ class Recorder:
                 reason=mask.text(failure.message, MESSAGE) if failure else None,
                 duration=attempt.elapsed(),
                 time_to_first_token=attempt.first_word,
-                upstream_request_id=mask.text(attempt.request_id, SHOWN) or None,
+                upstream_request_id=mask.text(attempt.request_id or _generation(transcript), SHOWN) or None,
                 repair_counts=dict(transcript.repair_counts),
                 cost_usd=read_cost(transcript.usage),
                 **_tokens(transcript.usage),
@@ -173,6 +174,11 @@ def _word(attempt: Attempt) -> Literal["failed", "complete", "cancelled"]:
     if attempt.failure or transcript.failure:
         return "failed"
     return "complete" if transcript.ended else "cancelled"
+
+
+def _generation(transcript: Transcript) -> str:
+    """The answer's own id, by which OpenRouter tells what became of it later."""
+    return (transcript.start and transcript.start.id) or ""
 
 
 class _Tokens(TypedDict):

@@ -68,9 +68,10 @@ class Relay:
         return flow.id in self._state.continuations
 
     def take(self, flow: http.HTTPFlow) -> Portion:
-        portion = self._state.continuations[flow.id].take()
+        continuation = self._state.continuations.get(flow.id)
+        portion = continuation.take() if continuation else Portion(None, b"", over=True)
         if portion.over:
-            del self._state.continuations[flow.id]
+            self._state.continuations.pop(flow.id, None)
         return portion
 
     def client_left(self, flow: http.HTTPFlow) -> None:

@@ -5,7 +5,9 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -40,7 +42,8 @@ def entry(name: str, server: Any, **more: Any) -> dict[str, Any]:
 
 def models(first: Server, second: Server) -> list[dict[str, Any]]:
     """Every name is a group of its own, so that no test sees what another one did to a route."""
-    names = [f"{phase.name}-{stream}-{number}" for phase in Phase for stream in (True, False) for number in range(3)]
+    formats = ("openai_chat", "anthropic_messages", "openai_responses")
+    names = [f"{phase.name}-{name}-{stream}" for phase in Phase for name in formats for stream in (True, False)]
     groups = [entry(name, server) for name in names for server in (first, second)]
     return [*groups, *(entry(f"alone-{name}", first) for name in names)]
 
@@ -53,7 +56,7 @@ def servers() -> Iterator[tuple[Server, Server]]:
 
 @pytest.fixture(scope="module")
 def shared(servers: tuple[Server, Server], start_shared: Any) -> Any:
-    return start_shared(models(*servers))
+    return start_shared(config=json.dumps({"models": models(*servers)}))  # too much for a variable
 
 
 @pytest.fixture(autouse=True)
@@ -105,86 +108,98 @@ def seen(client: Any, answer: httpx.Response) -> Any:
     return client.read_stream(answer.content) if streamed else client.read_body(answer.content)
 
 
-@pytest.fixture(params=[0, 1, 2], ids=["chat", "anthropic", "responses"])
-def client(request: pytest.FixtureRequest, formats: Any) -> Any:
-    made = [formats.ChatClient, formats.AnthropicClient, formats.ResponsesClient][request.param]()
-    made.number = request.param
-    return made
+@dataclass
+class Asked:
+    """What a client got; `label` tells which it was."""
+
+    label: str
+    client: Any
+    stream: bool
+    answer: httpx.Response
+
+    @property
+    def seen(self) -> Any:
+        return seen(self.client, self.answer)
 
 
-@pytest.mark.parametrize("stream", [True, False])
+@pytest.fixture
+def everyone(shared: Any, formats: Any) -> Callable[..., list[Asked]]:
+    """Clients of the three formats, streaming and not, ask at once, each for a group of its own."""
+
+    def ask_at_once(group: str, *, streams: Sequence[bool] = (True, False)) -> list[Asked]:
+        clients = [formats.ChatClient(), formats.AnthropicClient(), formats.ResponsesClient()]
+        askers = [(client, stream) for client in clients for stream in streams]
+        names = [f"{group}-{client.format}-{stream}" for client, stream in askers]
+        with ThreadPoolExecutor(len(askers)) as pool:
+            answers = pool.map(lambda asker, name: ask(shared, asker[0], name, stream=asker[1]), askers, names)
+            return [Asked(name, *asker, answer) for name, asker, answer in zip(names, askers, answers, strict=True)]
+
+    return ask_at_once
+
+
 @pytest.mark.parametrize("phase", BEFORE_CONTENT, ids=lambda phase: phase.name)
-def test_the_next_route_takes_over(
-    shared: Any, servers: Any, client: Any, attempts: Any, phase: Phase, stream: bool
-) -> None:
+def test_the_next_route_takes_over(everyone: Any, shared: Any, servers: Any, attempts: Any, phase: Phase) -> None:
     servers[0].phase = phase
-    answer = ask(shared, client, f"{phase.name}-{stream}-{client.number}", stream=stream)
-    assert (answer.status_code, seen(client, answer).text.strip()) == (200, SECOND)
-    failed, good = attempts(shared, answer)
-    assert (failed["outcome"], good["outcome"]) == ("failed", "complete")
-    assert failed["reason"]
-    assert len(servers[1].received) == 1
+    asked = everyone(phase.name)
+    for one in asked:
+        assert (one.answer.status_code, one.seen.text.strip()) == (200, SECOND), one.label
+        failed, good = attempts(shared, one.answer)
+        assert (failed["outcome"], good["outcome"]) == ("failed", "complete"), one.label
+        assert failed["reason"], one.label
+    assert len(servers[1].received) == len(asked)
 
 
 @pytest.mark.parametrize("phase", MID_STREAM, ids=lambda phase: phase.name)
 def test_a_stream_that_breaks_ends_in_an_error_and_has_no_second_beginning(
-    shared: Any, servers: Any, client: Any, attempts: Any, phase: Phase
+    everyone: Any, shared: Any, servers: Any, attempts: Any, phase: Phase
 ) -> None:
-    first, second = servers
-    first.phase = phase
-    answer = ask(shared, client, f"{phase.name}-True-{client.number}", stream=True)
-    got = seen(client, answer)
-    assert got.text == "The first "
-    assert got.error
-    assert second.received == []
-    (failed,) = attempts(shared, answer)
-    assert failed["outcome"] == "failed"
+    servers[0].phase = phase
+    for one in everyone(phase.name, streams=[True]):
+        assert one.seen.text == "The first ", one.label
+        assert one.seen.error, one.label
+        (failed,) = attempts(shared, one.answer)
+        assert failed["outcome"] == "failed", one.label
+    assert servers[1].received == []
 
 
 @pytest.mark.parametrize("phase", MID_STREAM, ids=lambda phase: phase.name)
-def test_a_whole_answer_that_breaks_is_asked_for_elsewhere(
-    shared: Any, servers: Any, client: Any, phase: Phase
-) -> None:
+def test_a_whole_answer_that_breaks_is_asked_for_elsewhere(everyone: Any, servers: Any, phase: Phase) -> None:
     servers[0].phase = phase
-    answer = ask(shared, client, f"{phase.name}-False-{client.number}", stream=False)
-    assert (answer.status_code, seen(client, answer).text.strip()) == (200, SECOND)
+    for one in everyone(phase.name, streams=[False]):
+        assert (one.answer.status_code, one.seen.text.strip()) == (200, SECOND), one.label
 
 
-@pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("phase", FINAL, ids=lambda phase: phase.name)
 def test_refusals_are_told_and_not_retried(
-    shared: Any, servers: Any, client: Any, attempts: Any, phase: Phase, stream: bool
+    everyone: Any, shared: Any, servers: Any, attempts: Any, phase: Phase
 ) -> None:
     servers[0].phase = phase
-    answer = ask(shared, client, f"{phase.name}-{stream}-{client.number}", stream=stream)
-    assert answer.status_code == FINAL[phase]
-    assert seen(client, answer).error
+    for one in everyone(phase.name):
+        assert one.answer.status_code == FINAL[phase], one.label
+        assert one.seen.error, one.label
+        assert [attempt["status"] for attempt in attempts(shared, one.answer)] == [FINAL[phase]], one.label
     assert servers[1].received == []
-    assert [attempt["status"] for attempt in attempts(shared, answer)] == [FINAL[phase]]
 
 
-@pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("phase", BEFORE_CONTENT, ids=lambda phase: phase.name)
 def test_where_there_is_no_other_route_the_client_is_told(
-    shared: Any, servers: Any, client: Any, attempts: Any, phase: Phase, stream: bool
+    everyone: Any, shared: Any, servers: Any, attempts: Any, phase: Phase
 ) -> None:
     servers[0].phase = phase
-    answer = ask(shared, client, f"alone-{phase.name}-{stream}-{client.number}", stream=stream)
-    assert seen(client, answer).error
-    assert len(attempts(shared, answer)) == 1
-    if answer.status_code == 200:  # the beginning of the stream was out already
-        assert stream and phase in (Phase.ERROR_AFTER_ROLE, Phase.CUT_BEFORE_FIRST_TOKEN, Phase.COMMENTS_FOR_EVER)
+    for one in everyone(f"alone-{phase.name}"):
+        assert one.seen.error, one.label
+        assert len(attempts(shared, one.answer)) == 1, one.label
+        if one.answer.status_code == 200:  # the beginning of the stream was out already
+            assert one.stream, one.label
+            assert phase in (Phase.ERROR_AFTER_ROLE, Phase.CUT_BEFORE_FIRST_TOKEN, Phase.COMMENTS_FOR_EVER), one.label
 
 
-def test_where_all_fail_the_last_failure_is_told(
-    shared: Any, servers: Any, client: Any, attempts: Any, formats: Any
-) -> None:
-    first, second = servers
-    first.phase, second.phase = Phase.STATUS_503, Phase.STATUS_429
-    answer = ask(shared, client, f"NONE-True-{client.number}", stream=True)
-    assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
-    assert "too many requests" in seen(client, answer).error
-    assert [attempt["status"] for attempt in attempts(shared, answer)] == [503, 429]
+def test_where_all_fail_the_last_failure_is_told(everyone: Any, shared: Any, servers: Any, attempts: Any) -> None:
+    servers[0].phase, servers[1].phase = Phase.STATUS_503, Phase.STATUS_429
+    for one in everyone("NONE"):
+        assert (one.answer.status_code, one.answer.headers["retry-after"]) == (429, "7"), one.label
+        assert "too many requests" in one.seen.error, one.label
+        assert [attempt["status"] for attempt in attempts(shared, one.answer)] == [503, 429], one.label
 
 
 def test_a_route_that_failed_is_left_alone_and_then_probed(start_proxy: Any, servers: Any, formats: Any) -> None:

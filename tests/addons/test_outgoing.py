@@ -26,6 +26,12 @@ def test_the_key_goes_where_the_provider_looks_for_it(provider: str, header: tup
     assert ("anthropic-version" in headers) is (provider == "anthropic")
 
 
+def test_an_entrys_betas_come_on_top_of_the_bodys() -> None:
+    route = Route("kimi", "anthropic", "kimi", headers={"Anthropic-Beta": "own-1"})
+    headers = wire_headers(route, PROVIDERS["anthropic"], "", {"anthropic-beta": "computed-1"})
+    assert [value for name, value in headers.items() if name.lower() == "anthropic-beta"] == ["computed-1,own-1"]
+
+
 def test_without_a_key_no_header_has_one() -> None:
     assert wire_headers(Route("kimi", "openai", "kimi"), PROVIDERS["openai"], "") == {}
 
