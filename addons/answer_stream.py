@@ -7,7 +7,7 @@ import logging
 import time
 from typing import Protocol
 
-from addons.exchange import Attempt
+from addons.exchange import OWN_FAULT, Attempt
 from addons.recorder import Recorder
 from transforms.compression import Decompressor
 from transforms.events import Failure
@@ -49,7 +49,7 @@ class AnswerStream:
             return self._fail(Failure(str(error), "invalid_stream", 502))
         except Exception:
             logger.exception("%s: the stream could not be worked on", attempt.exchange.id)
-            return self._fail(Failure("the proxy could not work on the stream", "internal_error", 500))
+            return self._fail(Failure("the proxy could not work on the stream", OWN_FAULT, 500))
         assert attempt.pipeline is not None
         if attempt.pipeline.held is not None:
             return self._fail(attempt.pipeline.held)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from transforms.request import Request
 
 SHORTEST = 8  # characters of a secret that is looked for in texts: shorter ones would be found everywhere
-CONNECTION_ERROR = "upstream_connection_error"  # a failure's type
+# Types of failures that are not the provider's words.
+CONNECTION_ERROR = "upstream_connection_error"
+OWN_FAULT = "proxy_error"
 HIDDEN = "(hidden by kimi-proxy)"  # stands in the flow where a credential was
 
 # Headers by which a client proves who it is, in whatever spelling. They stay between it and us.
@@ -70,6 +72,7 @@ class Exchange:
     first_word: float | None = None  # seconds from the start
     status: int | None = None  # that the client gets
     continuation: "Continuation | None" = None
+    told: bool = False  # the client knows, or will know, that it failed
     left: bool = False  # the client has gone
     finished: bool = False
 

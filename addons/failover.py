@@ -2,8 +2,8 @@
 
     attempt fails ── the client has had content ──────────────────────────► error
          │
-         ├─ a known 400, and the route has not learned it ────────────────► same route, once, rewritten
-         ├─ a kept connection that had gone stale ────────────────────────► same route, once
+         ├─ a known 400, and the route has not learned it ────────────────► same route, rewritten
+         ├─ a kept connection, or an access token, that had gone stale ───► same route
          ├─ another route may do better, and the group has one left ──────► that route
          └─ else ─────────────────────────────────────────────────────────► error
 
@@ -57,7 +57,8 @@ class Failover:
     def __init__(self, state: State, attempts: Attempts) -> None:
         self._state = state
         self._attempts = attempts
-        self._running: dict[str, asyncio.Task[None]] = {}  # by exchange
+        self._running: dict[str, asyncio.Task[None]] = {}  # the latest of each exchange
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def begin(self, exchange: Exchange) -> bool:
         """Makes the client's own flow the first attempt that can be sent at all; False where none can be, and
@@ -70,6 +71,9 @@ class Failover:
     def takes_over(self, attempt: Attempt) -> bool:
         """Whether something else is tried now, in place of telling the client that the attempt has failed."""
         exchange = attempt.exchange
+        assert attempt.failure is not None
+        if attempt.failure.status == 401:
+            self._state.credentials.forget(attempt.route, attempt.key)
         route = None if exchange.left else self._next(attempt)
         if route is None:
             return False
@@ -78,7 +82,8 @@ class Failover:
             exchange.continuation = self._state.continuations[exchange.flow.id] = Continuation()
         task = asyncio.get_running_loop().create_task(self._try(exchange, route))
         self._running[exchange.id] = task
-        task.add_done_callback(lambda done: self._forget(exchange.id, done))
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._forget(exchange, done))
         return True
 
     def leave(self, exchange: Exchange) -> None:
@@ -99,8 +104,6 @@ class Failover:
     def ended(self, attempt: Attempt) -> None:
         """What the attempt's end says about its route."""
         failure = attempt.failure or (attempt.pipeline and attempt.pipeline.transcript.failure)
-        if failure and failure.status == 401:
-            self._state.credentials.forget(attempt.route, attempt.key)
         if failure and judge(failure).counts and not self._was_stale(attempt):
             self._state.health.failed(attempt.route.key, attempt.retry_after, attempt.ticket)
         else:
@@ -152,8 +155,9 @@ class Failover:
     def _may_be_repeated(self, attempt: Attempt) -> bool:
         """Whether the same route would take the request now: what its refusal teaches is remembered."""
         assert attempt.failure is not None
-        if self._was_stale(attempt):
-            return True
+        exchange = attempt.exchange
+        if self._was_stale(attempt) or (attempt.failure.status == 401 and attempt.provider.credential == "google"):
+            return exchange.repeated == 0
         known = set(attempt.lessons)
         while lesson := lesson_of(attempt.failure, known):
             known.add(lesson.name)
@@ -161,7 +165,7 @@ class Failover:
         self._state.memory(attempt.route.key).lessons.update(new)
         if new:
             words = ", ".join(sorted(new))
-            logger.info("%s: a refusal by %s has taught us: %s", attempt.exchange.id, attempt.name, words)
+            logger.info("%s: a refusal by %s has taught us: %s", exchange.id, attempt.name, words)
         return bool(new)
 
     def _choose(self, exchange: Exchange) -> Route | None:
@@ -184,9 +188,12 @@ class Failover:
         kept = since is not None and since < attempt.started
         return kept and attempt.failure is not None and attempt.failure.type == CONNECTION_ERROR and not attempt.status
 
-    def _forget(self, exchange_id: str, task: asyncio.Task[None]) -> None:
-        if self._running.get(exchange_id) is task:
-            del self._running[exchange_id]
+    def _forget(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if self._running.get(exchange.id) is task:
+            del self._running[exchange.id]
+            if task.cancelled():  # perhaps before its first step
+                self.client.close(exchange)
 
 
 def _beside(flow: http.HTTPFlow) -> http.HTTPFlow:

@@ -7,7 +7,7 @@ from mitmproxy import http
 
 from addons.answer_stream import AnswerStream
 from addons.continuation import Continuation, Portion
-from addons.exchange import CONNECTION_ERROR, Attempt, Exchange, show_credentials
+from addons.exchange import CONNECTION_ERROR, OWN_FAULT, Attempt, Exchange, show_credentials
 from addons.failover import Failover
 from addons.incoming import request_id, set_headers, without_secrets
 from addons.learning import learn
@@ -55,6 +55,10 @@ class Relay:
         attempt = self._attempt(flow)
         if attempt is None:
             return False
+        assert attempt.pipeline is not None
+        if attempt.pipeline.transcript.ended:  # it had said all, and only kept the connection open
+            self._continuation(attempt.exchange).end()
+            return True
         patience = self.patience(flow)
         if patience is not None and patience <= 0:
             silence = attempt.timeouts[attempt.spoke]
@@ -85,7 +89,9 @@ class Relay:
 
     def is_over(self, flow: http.HTTPFlow) -> bool:
         attempt = self._attempt(flow)
-        return attempt is not None and attempt.failure is not None
+        if attempt is None or attempt.pipeline is None:
+            return False
+        return attempt.failure is not None or attempt.pipeline.transcript.failure is not None
 
     def patience(self, flow: http.HTTPFlow) -> float | None:
         attempt = self._attempt(flow)
@@ -149,7 +155,9 @@ class Relay:
             self._forget(flow)
             return
         exchange = attempt.exchange
-        if attempt.flow is not exchange.flow and attempt.failure is None and not exchange.left:
+        assert attempt.pipeline is not None
+        over = exchange.left or attempt.failure is not None or attempt.pipeline.transcript.ended
+        if attempt.flow is not exchange.flow and not over:
             # Somebody has killed the flow in mitmweb, and the client is not to wait for it.
             self._settle(attempt, Failure("the request was given up", CONNECTION_ERROR, 502))
         self.end(attempt)
@@ -203,8 +211,11 @@ class Relay:
     def conclude(self, exchange: Exchange) -> None:
         attempt = exchange.attempt
         assert attempt is not None and attempt.pipeline is not None
+        if exchange.told:
+            return
+        exchange.told = True
         pipeline = attempt.pipeline
-        failure = attempt.failure or Failure("the proxy could not make another attempt", "internal_error", 500)
+        failure = attempt.failure or Failure("the proxy could not make another attempt", OWN_FAULT, 500)
         attempt.failure = failure
         try:
             written = pipeline.tell() if pipeline.held else pipeline.fail(failure)
@@ -279,7 +290,7 @@ class Relay:
             status, body = attempt.pipeline.whole(response.status_code, data)
         except Exception:
             logger.exception("%s: the answer could not be worked on", attempt.exchange.id)
-            self._settle(attempt, Failure("the proxy could not work on the answer", "internal_error", 500))
+            self._settle(attempt, Failure("the proxy could not work on the answer", OWN_FAULT, 500))
             return
         if attempt.pipeline.held is not None:
             self._settle(attempt, attempt.pipeline.held)

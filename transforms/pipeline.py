@@ -158,7 +158,8 @@ class Pipeline:
         next attempt would contradict. Keep-alives are nothing of that kind."""
         keeps_alive = not self._waiting and bool(passed) and all(isinstance(event, Comment) for event in passed)
         self._waiting.append(data)
-        if not self._holds_failures or self.transcript.content_seen or (keeps_alive and data.endswith(_BORDERS)):
+        decided = self.transcript.content_seen or self.transcript.ended
+        if not self._holds_failures or decided or (keeps_alive and data.endswith(_BORDERS)):
             return self._release()
         return b""
 

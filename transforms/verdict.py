@@ -32,7 +32,7 @@ from transforms.json_shapes import object_of
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """`next_route`: another route of the group should be asked. `counts`: the failure counts against the route's
-    health. A route that answered, though with nothing in it, is healthy."""
+    health, which a fault of our own does not."""
 
     next_route: bool
     counts: bool
@@ -57,7 +57,7 @@ _TOO_LONG = frozenset(("contextlengthexceeded", "contextwindowexceeded", "modelc
 _EMPTY_ACCOUNT = frozenset(
     ("insufficientquota", "exceededcurrentquotaerror", "paymentrequired", "billingerror", "insufficientcredits")
 )
-_NO_ANSWER = frozenset(("emptyanswer",))
+_SAYS_NOTHING = frozenset(("proxyerror",))  # about the route: the fault was ours
 
 # For gateways that wrap the vendor's 400 into a status of their own.
 _SAYS_TOO_LONG = re.compile(r"maximum context length|context_length_exceeded|prompt is too long", re.I)
@@ -72,7 +72,7 @@ def judge(failure: Failure) -> Verdict:
         return FINAL
     if words & _EMPTY_ACCOUNT:
         return NEXT_ROUTE
-    if words & _NO_ANSWER:
+    if words & _SAYS_NOTHING:
         return ANOTHER_TRY
     return NEXT_ROUTE if failure.status in _PASSED_OVER or failure.status >= 500 else FINAL
 

@@ -75,6 +75,7 @@ class Phase(Enum):
     SILENCE_MID_STREAM = auto()
     ERROR_MID_STREAM = auto()
     NO_DONE = auto()  # a finish reason, but no [DONE]
+    SILENCE_AFTER_END = auto()  # all has been said, and the connection stays open
 
 
 STATUSES = {
@@ -110,8 +111,8 @@ class BrokenOffError(Exception):
 
 
 class Server:
-    """See the module. `name` is in every answer; `tokens` come before what breaks in the middle of a stream;
-    `open` counts the connections that are."""
+    """See the module. `name` is in every answer; `tokens` come before what breaks in the middle of a stream,
+    each after a `pause` in seconds; `open` counts the connections that are."""
 
     def __init__(
         self, name: str = "breaking", folder: Path | None = None, hosts: Sequence[str] = ("localhost",)
@@ -119,6 +120,7 @@ class Server:
         self.name = name
         self.received: list[Received] = []
         self.tokens = 2
+        self.pause = 0.0
         self.retry_after = "7"
         self.connections = 0  # all that were accepted
         self.open = 0
@@ -312,6 +314,7 @@ class Server:
         if phase is Phase.CUT_BEFORE_FIRST_TOKEN:
             raise BrokenOffError
         for word in words[: self.tokens]:
+            self._stopped.wait(self.pause)
             yield self._chunk({"content": word})
         match phase:
             case Phase.RESET_MID_STREAM:
@@ -324,10 +327,13 @@ class Server:
                 yield _event(ERROR)
                 return
         for word in words[self.tokens :]:
+            self._stopped.wait(self.pause)
             yield self._chunk({"content": word})
         yield self._chunk({}, "stop")
         if phase is not Phase.NO_DONE:
             yield b"data: [DONE]\n\n"
+        if phase is Phase.SILENCE_AFTER_END:
+            self._hang(connection)
 
     def _whole(self, connection: socket.socket, phase: Phase) -> None:
         if phase in (Phase.ERROR_FIRST, Phase.ERROR_AFTER_ROLE, Phase.ERROR_MID_STREAM):

@@ -162,6 +162,16 @@ def test_a_stream_that_breaks_ends_in_an_error_and_has_no_second_beginning(
     assert servers[1].received == []
 
 
+@pytest.mark.parametrize("group", ["", "alone-"], ids=["group", "alone"])
+def test_a_stream_that_has_said_all_ends_well(
+    everyone: Any, shared: Any, servers: Any, attempts: Any, group: str
+) -> None:
+    servers[0].phase = Phase.SILENCE_AFTER_END
+    for one in everyone(f"{group}{Phase.SILENCE_AFTER_END.name}", streams=[True]):
+        assert (one.seen.text.strip(), one.seen.error) == ("The first server has answered.", None), one.label
+        assert [attempt["outcome"] for attempt in attempts(shared, one.answer)] == ["complete"], one.label
+
+
 @pytest.mark.parametrize("phase", MID_STREAM, ids=lambda phase: phase.name)
 def test_a_whole_answer_that_breaks_is_asked_for_elsewhere(everyone: Any, servers: Any, phase: Phase) -> None:
     servers[0].phase = phase

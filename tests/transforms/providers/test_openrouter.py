@@ -218,7 +218,8 @@ def test_an_end_that_is_an_error_without_words() -> None:
         *((kind, 400) for kind in ("content_policy_violation", "invalid_image", "image_too_large", "image_too_small")),
         *((kind, 400) for kind in ("unsupported_image_format", "image_not_found", "image_download_failed")),
         *(("authentication", 401), ("payment_required", 402), ("permission_denied", 403), ("not_found", 404)),
-        *(("payload_too_large", 413), ("refusal", 400), ("unprocessable", 422), ("rate_limit_exceeded", 429), ("server", 500)),
+        *(("refusal", 400), ("payload_too_large", 413), ("unprocessable", 422), ("rate_limit_exceeded", 429)),
+        *(("server", 500), ("odd", 502)),
         *(("provider_overloaded", 503), ("provider_unavailable", 503), ("timeout", 504), ("unmapped", 502)),
     ],
 )
