@@ -62,7 +62,15 @@ class AnswerStream:
     def _work(self, data: bytes) -> bytes:
         attempt = self._attempt
         assert attempt.pipeline is not None
-        attempt.heard = time.monotonic()
+        before = attempt.pipeline.heard
+        written = self._feed(data)
+        if attempt.pipeline.heard > before:
+            attempt.heard = time.monotonic()
+        return written
+
+    def _feed(self, data: bytes) -> bytes:
+        attempt = self._attempt
+        assert attempt.pipeline is not None
         if not data:
             return attempt.pipeline.close()
         plain = self._decompressor.feed(data)

@@ -1,7 +1,9 @@
 """From a client's request and a route to a request upstream: its body in the provider's words, its place, its
 credential, and the pipeline for what comes back."""
 
-from dataclasses import replace
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from mitmproxy import http
@@ -21,10 +23,25 @@ from transforms.pipeline import Pipeline
 from transforms.profiles import PROFILES, profile_for
 from transforms.profiles.profile import Prepared, Profile, RequestContext, answer_context
 from transforms.providers import PROVIDERS
+from transforms.providers.provider import Body, Provider
 from transforms.request import Request
 from transforms.token_estimate import estimate_tokens
 from transforms.translation import keep_signed_thinking, translate
 from transforms.vendors import VENDORS, vendor_for_host
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A client's request in a route's words. `asked` is what the provider's format can say of it, `prepared` that
+    by the rules of family, vendor and lessons."""
+
+    provider: Provider
+    endpoint: str
+    profile: Profile
+    asked: Request
+    prepared: Prepared
+    body: Body
+    repairs: Sequence[Repair]
 
 
 class Attempts:
@@ -37,51 +54,69 @@ class Attempts:
     async def begin(self, exchange: Exchange, route: Route, flow: http.HTTPFlow) -> Attempt:
         """The next attempt of the exchange, ready to leave with this flow; with a `failure` where there is no
         credential for it."""
-        assert exchange.request is not None
-        provider = PROVIDERS[route.provider]
-        attempt = Attempt(flow, exchange, route, provider, number=exchange.attempts + 1)
+        attempt = Attempt(flow, exchange, route, PROVIDERS[route.provider], number=exchange.attempts + 1)
         attempt.served = route.model or exchange.asked
-        endpoint = provider.url(route.base_url, route.options)
-        host = urlsplit(endpoint).hostname or ""
-
-        memory = self._state.memory(route.key)
-        attempt.lessons = frozenset(memory.lessons)
-        vendor = taught(VENDORS[route.vendor or vendor_for_host(host)], attempt.lessons)
-        repairs: list[Repair] = []
-        request = translate(exchange.request, provider.dialect, repairs.append)
-        profile = PROFILES[route.family] if route.family else profile_for(attempt.served)
-        context = RequestContext(vendor, attempt.served, self._state.recall, memory.reasoning_field, provider.dialect)
-        prepared = profile.prepare(request, context)
-        told = apply_lessons(prepared.request, vendor, attempt.served, attempt.lessons, repairs.append)
-        if vendor.checks_signatures:
-            told = keep_signed_thinking(told, repairs.append)
-        prepared = replace(prepared, request=told)
-        written = DIALECTS[provider.dialect].write_request(told, repairs.append)
-        body = {**written, **route.body, "model": attempt.served}
-        sent = provider.prepare(body, {**route.options, "host": host, "vendor": vendor.name})
-        repairs += [Repair("request-field-dropped", name) for name in written.keys() - sent.keys()]
-
-        attempt.pipeline = self._pipeline(exchange, attempt, request, profile, prepared)
-        for repair in (*repairs, *prepared.repairs):
+        memory = self._state.memory(route.key, attempt.served)
+        attempt.lessons = frozenset(memory.lessons | exchange.lessons.get(route.key, set()))
+        written = self._write(exchange, route, attempt.lessons)
+        attempt.endpoint, attempt.request = written.endpoint, written.asked
+        attempt.pipeline = self._pipeline(exchange, attempt, written.profile, written.prepared)
+        for repair in (*written.repairs, *written.prepared.repairs):
             attempt.pipeline.transcript.repair(repair)
-        attempt.request, attempt.timeouts = request, self._timeouts(exchange, route)
+        attempt.timeouts = self._timeouts(exchange, route)
         exchange.attempt = attempt
         self._state.attempts[flow.id] = attempt
         attempt.ticket = self._state.health.begin(route.key)
-        try:
-            attempt.key = await self._state.credentials.key(route, provider) or ""
-        except CredentialError as error:
-            attempt.failure = error.failure
-        extra = {**provider.headers_for(sent), **self._state.credentials.extra_headers(route)}
-        attempt.wire_headers = wire_headers(route, provider, attempt.key, extra)
-        secret = [*exchange.credentials, *route.headers.values(), attempt.key]
-        exchange.secrets = secrets_in([*secret, *(known.decode() for known in exchange.secrets)])
-        data = write_json(sent).encode()
-        rewrite(flow, endpoint, data)
+        data = write_json(written.body).encode()
+        exchange.secrets = secrets_in([*exchange.credentials, *route.headers.values(), *_texts(exchange.secrets)])
+        await self._present(attempt, written)
+        rewrite(flow, written.endpoint, data)
         flow.metadata["kimi_route"] = route.key
         flow.metadata["kimi_exchange"] = exchange.id
         self._recorder.begin(attempt, data)
         return attempt
+
+    def would_say_otherwise(self, attempt: Attempt, lessons: Collection[str]) -> bool:
+        """Whether the attempt's request would be another one with these lessons."""
+        bodies = [self._write(attempt.exchange, attempt.route, known).body for known in (attempt.lessons, lessons)]
+        return bodies[0] != bodies[1]
+
+    async def _present(self, attempt: Attempt, written: _Written) -> None:
+        """Gets what the attempt presents itself with, within the time that it has."""
+        credentials, route, exchange = self._state.credentials, attempt.route, attempt.exchange
+        patience = attempt.timeouts[0]
+        try:
+            async with asyncio.timeout(patience):
+                attempt.key = await credentials.key(route, written.provider) or ""
+        except CredentialError as error:
+            attempt.failure = error.failure
+        except TimeoutError:
+            attempt.failure = CredentialError(f"there was no access token within {patience:g} seconds").failure
+        extra = {**written.provider.headers_for(written.body), **credentials.extra_headers(route)}
+        attempt.wire_headers = wire_headers(route, written.provider, attempt.key, extra)
+        exchange.secrets = secrets_in([attempt.key, *_texts(exchange.secrets)])
+
+    def _write(self, exchange: Exchange, route: Route, lessons: Collection[str]) -> _Written:
+        assert exchange.request is not None
+        provider = PROVIDERS[route.provider]
+        model = route.model or exchange.asked
+        endpoint = provider.url(route.base_url, route.options)
+        host = urlsplit(endpoint).hostname or ""
+        vendor = taught(VENDORS[route.vendor or vendor_for_host(host)], lessons)
+        repairs: list[Repair] = []
+        asked = translate(exchange.request, provider.dialect, repairs.append)
+        profile = PROFILES[route.family] if route.family else profile_for(model)
+        memory = self._state.memory(route.key, model)
+        context = RequestContext(vendor, model, self._state.recall, memory.reasoning_field, provider.dialect)
+        prepared = profile.prepare(asked, context)
+        told = apply_lessons(prepared.request, vendor, model, lessons, repairs.append)
+        if vendor.checks_signatures:
+            told = keep_signed_thinking(told, repairs.append)
+        written = DIALECTS[provider.dialect].write_request(told, repairs.append)
+        body = {**written, **route.body, "model": model}
+        body = provider.prepare(body, {**route.options, "host": host, "vendor": vendor.name})
+        repairs += [Repair("request-field-dropped", name) for name in written.keys() - body.keys()]
+        return _Written(provider, endpoint, profile, asked, replace(prepared, request=told), body, repairs)
 
     def _timeouts(self, exchange: Exchange, route: Route) -> tuple[float, float]:
         """Until the first content, and between later pieces. Of a whole answer nothing is seen until its end."""
@@ -93,10 +128,10 @@ class Attempts:
         )
         return route.first_token_timeout(others), route.silence_timeout
 
-    def _pipeline(
-        self, exchange: Exchange, attempt: Attempt, request: Request, profile: Profile, prepared: Prepared
-    ) -> Pipeline:
-        memory = self._state.memory(attempt.route.key)
+    def _pipeline(self, exchange: Exchange, attempt: Attempt, profile: Profile, prepared: Prepared) -> Pipeline:
+        request = attempt.request
+        assert request is not None
+        memory = self._state.memory(attempt.route.key, attempt.served)
         holds = not exchange.stream or memory.holds_text(
             thinks=profile.thinks(attempt.served), tools_offered=bool(request.tools)
         )
@@ -126,3 +161,7 @@ class Attempts:
             input_tokens=exchange.estimated_tokens
             and self._state.calibration.apply(attempt.served, exchange.estimated_tokens),
         )
+
+
+def _texts(secrets: Sequence[bytes]) -> list[str]:
+    return [secret.decode() for secret in secrets]

@@ -14,6 +14,9 @@ class Portion(NamedTuple):
     over: bool
 
 
+LIMIT = 4 * 1024 * 1024  # bytes that may wait for a slow client before upstream has to wait as well
+
+
 class Continuation:
     """Filled by the attempts' hooks, emptied by the client's stream (`splice.py`)."""
 
@@ -21,12 +24,18 @@ class Continuation:
         self._ready = asyncio.Event()
         self._head: http.Response | None = None
         self._pieces: list[bytes] = []
+        self._size = 0
         self._over = False
+
+    @property
+    def is_full(self) -> bool:
+        return self._size > LIMIT
 
     def write(self, data: bytes, head: http.Response | None = None) -> None:
         """`head` counts where the client has none yet."""
         self._head = head or self._head
         self._pieces.append(data)
+        self._size += len(data)
         self._ready.set()
 
     def end(self) -> None:
@@ -39,7 +48,7 @@ class Continuation:
 
     def take(self) -> Portion:
         portion = Portion(self._head, b"".join(self._pieces), self._over)
-        self._head = None
+        self._head, self._size = None, 0
         self._pieces.clear()
         if not self._over:
             self._ready.clear()

@@ -7,11 +7,14 @@ the next one in the background; if that fails, it is tried again at growing inte
 """
 
 import asyncio
+import contextlib
+import functools
 import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError
+from threading import Thread
 
 from addons.google_tokens import Token, TokenError, fetch_token
 from config.secret import Secret
@@ -23,17 +26,18 @@ AHEAD = 300.0  # seconds before its end a token is replaced, or a quarter of its
 LEEWAY = 10.0  # seconds before its end it is not used any more, or a tenth of its life
 FIRST_PAUSE = 1.0  # seconds after a failed fetch in the background
 LONGEST_PAUSE = 60.0
-THREADS = 32  # so many sources may be slow at once before they delay another
+DEADLINE = 30.0  # seconds for a fetch, however many steps it has and however slowly they answer
 
 logger = logging.getLogger(__name__)
 
 
 class CredentialError(Exception):
-    """A route has no credential to send; `failure` is for the client."""
+    """A route has no credential to send; `failure` is for the client. `temporary`: Google could not be asked, and
+    another route may do; else the credentials are at fault, which whoever configured them should hear."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, temporary: bool = True) -> None:
         super().__init__(message)
-        self.failure = Failure(message, "credential_error", 502)
+        self.failure = Failure(message, "credential_error" if temporary else "credential_refused", 502)
 
 
 class Credentials:
@@ -42,7 +46,6 @@ class Credentials:
     def __init__(self, environment: Mapping[str, str] = os.environ, clock: Callable[[], float] = time.time) -> None:
         self._environment = environment
         self._clock = clock
-        self._threads = ThreadPoolExecutor(THREADS, "google-token")
         self._sources: dict[Secret | None, _Source] = {}
 
     async def key(self, route: Route, provider: Provider) -> str | None:
@@ -55,7 +58,7 @@ class Credentials:
         try:
             return (await self._source(route).token()).text
         except TokenError as error:
-            raise CredentialError(str(error)) from error
+            raise CredentialError(str(error), temporary=error.temporary) from error
 
     def extra_headers(self, route: Route) -> Mapping[str, str]:
         """Headers that go with the route's latest key: who pays, where the credentials say so."""
@@ -71,18 +74,21 @@ class Credentials:
             source.current = None
 
     async def close(self) -> None:
-        """Ends what is under way; a thread that waits for an answer ends with its timeout."""
+        """Ends what is under way. A thread that waits for an answer ends with the process."""
         for source in self._sources.values():
             source.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _source(self, route: Route) -> "_Source":
         credentials = _credentials_of(route)
         if credentials not in self._sources:
 
             async def fetch() -> Token:
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._threads, fetch_token, credentials, self._environment)
+                try:
+                    async with asyncio.timeout(DEADLINE):
+                        return await _in_thread(lambda: fetch_token(credentials, self._environment))
+                except TimeoutError as error:
+                    late = f"Google's token did not come within {DEADLINE:g} seconds"
+                    raise TokenError(late, temporary=True) from error
 
             self._sources[credentials] = _Source(fetch, self._clock)
         return self._sources[credentials]
@@ -154,3 +160,22 @@ def _retrieve(task: "asyncio.Task[Token]") -> None:
     """Looks at how a fetch ended, also where all who waited for it have left."""
     if not task.cancelled():
         task.exception()
+
+
+async def _in_thread(fetch: Callable[[], Token]) -> Token:
+    """Runs it beside the event loop, in a thread that does not keep the process from ending: those of asyncio and
+    of executors are waited for at the exit."""
+    future: Future[Token] = Future()
+
+    def run() -> None:
+        try:
+            token = fetch()
+        except BaseException as error:
+            outcome: Callable[[], object] = functools.partial(future.set_exception, error)
+        else:
+            outcome = functools.partial(future.set_result, token)
+        with contextlib.suppress(InvalidStateError):  # nobody waits any more
+            outcome()
+
+    Thread(target=run, name="google-token", daemon=True).start()
+    return await asyncio.wrap_future(future)

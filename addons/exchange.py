@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from mitmproxy import http
 
@@ -66,6 +66,7 @@ class Exchange:
     estimated_tokens: int = 0  # of the prompt, before upstream has counted it
     attempt: "Attempt | None" = None  # the latest
     tried: set[str] = field(default_factory=set)  # keys of routes that failed
+    lessons: dict[str, set[str]] = field(default_factory=dict)  # by route: what a refusal teaches, if it is true
     repeated: int = 0  # attempts that asked the same route again
     secrets: Sequence[bytes] = ()  # of the client and of all attempts, the longest first
     begun: bool = False  # the client has had bytes of the answer
@@ -96,6 +97,7 @@ class Attempt:
     provider: "Provider"
     number: int = 1
     served: str = ""  # upstream's id of the model
+    endpoint: str = ""
     key: str = ""  # the credential that is presented
     wire_headers: Mapping[str, str] = field(default_factory=dict)  # added to the request only on the wire
     request: "Request | None" = None  # as far as the provider's format can say it
@@ -105,7 +107,8 @@ class Attempt:
     ticket: int = 0  # of the route's health
     started: float = field(default_factory=time.time)
     clock: float = field(default_factory=time.monotonic)
-    heard: float = field(default_factory=time.monotonic)  # when the latest bytes came
+    departed: bool = False  # there was a connection, and the request has left by it
+    heard: float | None = None  # when upstream last said something
     first_word: float | None = None  # seconds from its start
     status: int | None = None
     request_id: str = ""  # upstream's
@@ -119,6 +122,11 @@ class Attempt:
     def name(self) -> str:
         """Provider and model, for people."""
         return f"{self.route.provider}/{self.served}"
+
+    @property
+    def place(self) -> str:
+        """Where it went: upstream's host, and the port where that is not the usual one."""
+        return urlsplit(self.endpoint).netloc
 
     @property
     def spoke(self) -> bool:

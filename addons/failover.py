@@ -22,12 +22,14 @@ from mitmproxy import connection, http
 from addons.attempts import Attempts
 from addons.continuation import Continuation
 from addons.exchange import CONNECTION_ERROR, Attempt, Exchange
+from addons.mask import Mask
 from addons.splice import send
 from addons.state import State
 from config.schema import Route
 from transforms.lessons import lesson_of
 from transforms.verdict import judge
 
+SHOWN = 300  # characters of a failure's message in the log
 REPEATS = 3  # attempts of one exchange that ask the same route again
 
 logger = logging.getLogger(__name__)
@@ -78,6 +80,10 @@ class Failover:
         if route is None:
             return False
         attempt.replaced = True
+        reason = Mask(exchange.secrets).text(attempt.failure.message, SHOWN)
+        logger.warning(
+            "%s: %s at %s failed, another attempt follows: %s", exchange.id, attempt.name, attempt.place, reason
+        )
         if exchange.continuation is None:
             exchange.continuation = self._state.continuations[exchange.flow.id] = Continuation()
         task = asyncio.get_running_loop().create_task(self._try(exchange, route))
@@ -93,9 +99,14 @@ class Failover:
             task.cancel()
 
     def spoke(self, attempt: Attempt) -> None:
-        """The attempt has brought its first content: its route is well, and the conversation stays with it."""
+        """The attempt has brought its first content: its route is well, what it was told was right, and the
+        conversation stays with it."""
         self._state.health.succeeded(attempt.route.key, attempt.ticket)
         exchange, key = attempt.exchange, attempt.exchange.conversation
+        lessons = self._state.memory(attempt.route.key, attempt.served).lessons
+        if new := attempt.lessons - lessons:
+            lessons |= new
+            logger.info("%s: %s has taught us: %s", exchange.id, attempt.name, ", ".join(sorted(new)))
         if key is not None and self._state.settings.sticky:
             group = self._state.routes.group_key(exchange.asked, exchange.profile)
             anew = key.is_new and not key.explicit
@@ -105,7 +116,10 @@ class Failover:
         """What the attempt's end says about its route."""
         failure = attempt.failure or (attempt.pipeline and attempt.pipeline.transcript.failure)
         if failure and judge(failure).counts and not self._was_stale(attempt):
-            self._state.health.failed(attempt.route.key, attempt.retry_after, attempt.ticket)
+            health = self._state.health
+            health.failed(attempt.route.key, attempt.retry_after, attempt.ticket, attempt.elapsed())
+            if seconds := health.cooling(attempt.route.key):
+                logger.info("%s at %s is left alone for %.0f s", attempt.name, attempt.place, seconds)
         else:
             self._state.health.released(attempt.route.key, attempt.ticket)
 
@@ -153,7 +167,8 @@ class Failover:
         return self._choose(exchange)
 
     def _may_be_repeated(self, attempt: Attempt) -> bool:
-        """Whether the same route would take the request now: what its refusal teaches is remembered."""
+        """Whether the same route may take the request now. What its refusal teaches is tried, and remembered once
+        it has helped."""
         assert attempt.failure is not None
         exchange = attempt.exchange
         if self._was_stale(attempt) or (attempt.failure.status == 401 and attempt.provider.credential == "google"):
@@ -161,12 +176,10 @@ class Failover:
         known = set(attempt.lessons)
         while lesson := lesson_of(attempt.failure, known):
             known.add(lesson.name)
-        new = known - attempt.lessons
-        self._state.memory(attempt.route.key).lessons.update(new)
-        if new:
-            words = ", ".join(sorted(new))
-            logger.info("%s: a refusal by %s has taught us: %s", exchange.id, attempt.name, words)
-        return bool(new)
+        if known == attempt.lessons or not self._attempts.would_say_otherwise(attempt, known):
+            return False
+        exchange.lessons[attempt.route.key] = known
+        return True
 
     def _choose(self, exchange: Exchange) -> Route | None:
         state = self._state

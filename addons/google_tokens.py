@@ -51,7 +51,12 @@ class Token:
 
 
 class TokenError(Exception):
-    """No token could be had; the text says with which credentials and why, and holds nothing secret."""
+    """No token could be had; the text says with which credentials and why, and holds nothing secret. `temporary`:
+    nobody was there to ask, which says nothing against the credentials."""
+
+    def __init__(self, message: str, *, temporary: bool = False) -> None:
+        super().__init__(message)
+        self.temporary = temporary
 
 
 def fetch_token(source: Secret | None, environment: Mapping[str, str]) -> Token:
@@ -65,9 +70,10 @@ def fetch_token(source: Secret | None, environment: Mapping[str, str]) -> Token:
             info = _parse(text) if text.startswith("{") else _read(Path(text))
             return _token_of(info, client)
         except TokenError as error:
-            raise TokenError(f"{_describe(text)}: {error}") from None
+            raise TokenError(f"{_describe(text)}: {error}", temporary=error.temporary) from None
         except (GoogleAuthError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise TokenError(f"{_describe(text)}: {_reason(error)}") from error
+            again = getattr(error, "retryable", False) is True
+            raise TokenError(f"{_describe(text)}: {_reason(error)}", temporary=again) from error
 
 
 def _default_token(client: httpx.Client, environment: Mapping[str, str]) -> Token:
@@ -188,9 +194,9 @@ class _Transport:
             limit = min(timeout or TIMEOUT, TIMEOUT)
             answer = self._client.request(method, url, content=body, headers=headers, timeout=limit)
         except httpx.TimeoutException as error:
-            raise TokenError(f"{host} did not answer within {limit:g} s") from error
+            raise TokenError(f"{host} did not answer within {limit:g} s", temporary=True) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise TokenError(f"{host} cannot be reached: {type(error).__name__}") from error
+            raise TokenError(f"{host} cannot be reached: {type(error).__name__}", temporary=True) from error
         return _Answer(answer.status_code, answer.headers, answer.content)
 
 

@@ -23,6 +23,9 @@ nothing new, even where the route is WELL again: fifty streams that break togeth
 attempt that brings content does tell something, as the route is alive; but not that a provider which said when
 to come back has changed its mind. Attempts do begin while a route is COOLING, where its group has no better one.
 
+The first cooldown is as long as it took to see the failure, if that is longer: a route that hangs costs a client its
+whole timeout, and should not cost the next one the same in five seconds.
+
 A cooldown doubles with each failed probe up to LONGEST_COOLDOWN, and one success resets it. Where a provider
 names a longer time (Retry-After), that counts, up to LONGEST_RETRY_AFTER.
 
@@ -37,7 +40,7 @@ from enum import Enum
 FIRST_COOLDOWN = 5.0  # seconds, as all of these
 LONGEST_COOLDOWN = 300.0
 LONGEST_RETRY_AFTER = 3600.0
-PROBE_WAIT = 60.0
+PROBE_WAIT = 120.0  # as long as a route may take until its first token
 
 
 class Condition(Enum):
@@ -99,15 +102,15 @@ class Health:
         if record and not (record.named and _is_older(record, ticket)):
             record.condition, record.cooldown = Condition.WELL, 0.0
 
-    def failed(self, key: str, retry_after: float | None = None, ticket: int | None = None) -> None:
+    def failed(self, key: str, retry_after: float | None = None, ticket: int | None = None, took: float = 0.0) -> None:
         """The attempt has failed in a way that speaks against the route. `retry_after` is in seconds, as the
-        provider said it."""
+        provider said it; so many seconds it `took` until the failure was known."""
         record = self._records.setdefault(key, _Record())
         named = min(retry_after or 0.0, LONGEST_RETRY_AFTER)
         if self._current(record) is Condition.COOLING:
             self._lengthen(record, named)
         elif not _is_older(record, ticket):
-            self._cool(record, named)
+            self._cool(record, named, took)
 
     def released(self, key: str, ticket: int | None = None) -> None:
         """The attempt has ended and tells nothing about the route: the client left, or the request was wrong."""
@@ -125,8 +128,9 @@ class Health:
             record.condition = Condition.DUE
         return record.condition
 
-    def _cool(self, record: _Record, named: float) -> None:
-        record.cooldown = min(2 * record.cooldown, LONGEST_COOLDOWN) or FIRST_COOLDOWN
+    def _cool(self, record: _Record, named: float, took: float) -> None:
+        shortest = max(FIRST_COOLDOWN, min(took, LONGEST_COOLDOWN))
+        record.cooldown = max(min(2 * record.cooldown, LONGEST_COOLDOWN), shortest)
         record.condition, record.since, record.named = Condition.COOLING, self._tickets, False
         record.until = self._clock() + record.cooldown
         self._lengthen(record, named)

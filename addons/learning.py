@@ -15,7 +15,7 @@ def learn(state: State, attempt: Attempt) -> None:
     kinds = transcript.repair_counts
     orphan = "orphan-think-close" in kinds or attempt.pipeline.orphan_seen
     complete = transcript.ended and transcript.failure is None
-    memory = state.memory(attempt.route.key)
+    memory = state.memory(attempt.route.key, attempt.served)
     memory.reasoning_field = attempt.pipeline.reasoning_field or memory.reasoning_field
     for key, signature in attempt.pipeline.signatures.items():
         state.signatures.remember(key, signature, time.time())

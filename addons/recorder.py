@@ -69,6 +69,7 @@ class Recorder:
                 route=attempt.name,
                 provider=attempt.route.provider,
                 model=attempt.served,
+                upstream_host=attempt.place,
             )
         )
         self._whole(exchange, attempt.number, "upstream_request", upstream_request)

@@ -13,13 +13,15 @@ from addons.incoming import request_id, set_headers, without_secrets
 from addons.learning import learn
 from addons.mask import Mask
 from addons.recorder import Recorder
-from addons.splice import install
+from addons.splice import drained, hold, install
 from addons.state import State
 from transforms.compression import Decompressor
 from transforms.events import Failure
 from transforms.retry_after import retry_after
 from transforms.translation import DROPPED
 from transforms.verdict import retry_headers
+
+CONNECT_TIMEOUT = 15.0  # seconds
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +40,12 @@ class Relay:
 
     def departs(self, flow: http.HTTPFlow) -> None:
         if attempt := self._state.attempts.get(flow.id):
-            attempt.clock = attempt.heard = time.monotonic()
+            attempt.clock = time.monotonic()
 
     def on_the_wire(self, flow: http.HTTPFlow, request: http.Request) -> http.Request:
         attempt, exchange = self._state.attempts.get(flow.id), self._state.exchanges.get(flow.id)
         if attempt is not None:
+            attempt.departed = True
             request = request.copy()
             for name, value in attempt.wire_headers.items():
                 request.headers[name] = value
@@ -61,8 +64,8 @@ class Relay:
             return True
         patience = self.patience(flow)
         if patience is not None and patience <= 0:
-            silence = attempt.timeouts[attempt.spoke]
-            failure = Failure(f"the provider was silent for {silence:g} seconds", "upstream_timeout", 504)
+            what = "was silent for" if attempt.departed else "could not be reached within"
+            failure = Failure(f"the provider {what} {_limit(attempt):g} seconds", "upstream_timeout", 504)
         else:
             failure = Failure(f"the provider's connection failed: {message}", CONNECTION_ERROR, 502)
         self._settle(attempt, failure)
@@ -73,7 +76,11 @@ class Relay:
 
     def take(self, flow: http.HTTPFlow) -> Portion:
         continuation = self._state.continuations.get(flow.id)
+        was_full = continuation is not None and continuation.is_full
         portion = continuation.take() if continuation else Portion(None, b"", over=True)
+        exchange = self._state.exchanges.get(flow.id)
+        if was_full and exchange and exchange.attempt:
+            hold(exchange.attempt.flow, held=False)
         if portion.over:
             self._state.continuations.pop(flow.id, None)
         return portion
@@ -97,14 +104,15 @@ class Relay:
         attempt = self._attempt(flow)
         if attempt is None or attempt.failure is not None:
             return None
-        since = attempt.heard if attempt.spoke else attempt.clock
-        return since + attempt.timeouts[attempt.spoke] - time.monotonic()
+        since = attempt.clock if attempt.heard is None else attempt.heard
+        return since + _limit(attempt) - time.monotonic()
 
     # ------------------------------------------------------------------ hooks
 
     async def next_portion(self, flow: http.HTTPFlow) -> None:
         """Our own hook, see `splice.py`."""
         if continuation := self._state.continuations.get(flow.id):
+            await drained(flow)
             await continuation.wait()
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
@@ -118,7 +126,7 @@ class Relay:
         if attempt.failure is not None:  # it could not be sent, and this is what the client gets
             return
         headers = flow.response.headers
-        attempt.status, attempt.heard = flow.response.status_code, time.monotonic()
+        attempt.status = flow.response.status_code
         attempt.retry_after = retry_after({name.lower(): value for name, value in headers.items()}, time.time())
         attempt.request_id = request_id(headers)
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -194,6 +202,8 @@ class Relay:
         if exchange.continuation is None:
             return [written]
         exchange.continuation.write(written, attempt.flow.response)
+        if exchange.continuation.is_full:
+            hold(attempt.flow, held=True)
         return []
 
     def fail(self, attempt: Attempt, failure: Failure) -> list[bytes]:
@@ -324,6 +334,14 @@ class Relay:
             flow.response = response
         else:
             exchange.continuation.write(body, response)
+
+
+def _limit(attempt: Attempt) -> float:
+    """Seconds that it may take until upstream says something, or something more."""
+    if attempt.departed or attempt.flow.request.is_http2:
+        return attempt.timeouts[attempt.heard is not None]
+    # Streams of an HTTP/2 client share five connections to a host, and wait for them.
+    return min(CONNECT_TIMEOUT, attempt.timeouts[0])
 
 
 def _mark(attempt: Attempt) -> None:

@@ -329,11 +329,14 @@ async def end(flow: http.HTTPFlow) -> None:
     await ctx.master.addons.handle_lifecycle(HttpErrorHook(flow))
 
 
+_sending: dict[str, ReplayHandler] = {}  # by flow
+
+
 async def send(flow: http.HTTPFlow) -> None:
     """Sends a flow of our own, as when somebody replays one; through all hooks, until it is over. Cancelling it
     closes its connection and ends the flow."""
     flow.is_replay = "request"
-    handler = ReplayHandler(flow, ctx.options)
+    handler = _sending[flow.id] = ReplayHandler(flow, ctx.options)
     try:
         await handler.replay()
     except asyncio.CancelledError:
@@ -342,6 +345,27 @@ async def send(flow: http.HTTPFlow) -> None:
                 transport.handler.cancel()
         await end(flow)
         raise
+    finally:
+        del _sending[flow.id]
+
+
+def hold(flow: http.HTTPFlow, *, held: bool) -> None:
+    """Makes the upstream of a flow that is being sent wait, or go on."""
+    handler = _sending.get(flow.id)
+    for transport in handler.transports.values() if handler else ():
+        if isinstance(transport.writer, asyncio.StreamWriter):
+            reading = transport.writer.transport
+            assert isinstance(reading, asyncio.ReadTransport)
+            reading.pause_reading() if held else reading.resume_reading()
+
+
+async def drained(flow: http.HTTPFlow) -> None:
+    """Returns when the flow's client has taken most of what was sent to it. mitmproxy waits for that only before it
+    reads on, and here it is not reading."""
+    server = ctx.master.addons.get("proxyserver")
+    handler = server and server.connections.get(flow.client_conn.id)
+    if handler:
+        await handler.drain_writers()
 
 
 def install(wire: Wire) -> None:

@@ -37,6 +37,7 @@ from webui.records import ExchangeIds
 from webui.store import Store
 
 RELOAD_INTERVAL = 1.0  # seconds between two looks at the configuration file
+MEMORIES = 1000  # routes with their models that are remembered
 GRACE = 1.0  # seconds that the hooks of a client's flows may come after the client has gone
 
 # The APIs' own hosts. Every other TLS connection passes unopened.
@@ -73,7 +74,7 @@ class State:
         self.signatures = SignatureMemory()
         self.conversations = Conversations()
         self.calibration = Calibration()
-        self.memories: dict[str, RouteMemory] = {}
+        self.memories: dict[tuple[str, str], RouteMemory] = {}  # by route and upstream's model, the latest used last
         self._file: ConfigFile | None = None
         self._watch: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -219,8 +220,13 @@ class State:
             return self.signatures.recall(key, time.time())
         return self.reasoning.recall(key)
 
-    def memory(self, route_key: str) -> RouteMemory:
-        return self.memories.setdefault(route_key, RouteMemory())
+    def memory(self, route_key: str, model: str) -> RouteMemory:
+        """What a route has shown with a model of upstream's; behind a glob there may be many."""
+        key = route_key, model
+        memory = self.memories[key] = self.memories.pop(key, RouteMemory())
+        if len(self.memories) > MEMORIES:
+            del self.memories[next(iter(self.memories))]
+        return memory
 
     def _read(self) -> Settings:
         directory = Path.cwd()
@@ -241,7 +247,7 @@ class State:
         self.routes = Routes(settings, random.Random(), self.routes.turns if self._loaded else {})
         self._hosts = {*API_HOSTS, *settings.hosts}
         keys = {route.key for route in settings.routes}
-        self.memories = {key: memory for key, memory in self.memories.items() if key in keys}
+        self.memories = {key: memory for key, memory in self.memories.items() if key[0] in keys}
         self.health.prune(keys)
 
     async def _watch_file(self) -> None:

@@ -8,6 +8,8 @@ asked for. Null means absent. Two entries are duplicates when they would send th
 place with the same credential; the same name with anything of that different is a group.
 """
 
+import hashlib
+import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -65,7 +67,7 @@ def parse(
         _check_strategies(problems, routes)
         settings = replace(
             settings,
-            routes=_numbered(problems, routes),
+            routes=_marked(problems, routes),
             default_strategy=strategy or settings.default_strategy,
             sticky=settings.sticky if sticky is None else sticky,
         )
@@ -175,18 +177,26 @@ def _check_strategies(problems: Problems, routes: Sequence[tuple[str, Route]]) -
             problems.add(place, route.strategy, f"{strategy}, the strategy of {first} for the same name")
 
 
-def _numbered(problems: Problems, routes: Sequence[tuple[str, Route]]) -> tuple[Route, ...]:
-    """The routes with keys made unique; duplicates are reported."""
+def _marked(problems: Problems, routes: Sequence[tuple[str, Route]]) -> tuple[Route, ...]:
+    """The routes with keys of their own; duplicates are reported."""
     seen: dict[str, list[tuple[str, Route]]] = {}
-    numbered: list[Route] = []
+    marked: list[Route] = []
     for path, route in routes:
         alike = seen.setdefault(route.key, [])
         twin = next((earlier for earlier, other in alike if _target(other) == _target(route)), None)
         if twin is not None:
             problems.add(path, route.name, f"another entry than {twin}: both send the same requests")
         alike.append((path, route))
-        numbered.append(replace(route, number=len(alike)))
-    return tuple(numbered)
+        marked.append(replace(route, mark=_mark(route)))
+    return tuple(marked)
+
+
+def _mark(route: Route) -> str:
+    """Of 32 bits: enough to tell entries apart, and too little to find a credential by."""
+    secrets = {name: value.reveal() for name, value in route.options.items() if isinstance(value, Secret)}
+    key = route.api_key.reveal() if route.api_key else None
+    told = (key, {**route.headers}, {**route.body}, {**route.options, **secrets})
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:8]
 
 
 def _target(route: Route) -> tuple[object, ...]:

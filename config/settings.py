@@ -61,14 +61,15 @@ class Route:
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """The provider's further keys, in snake_case; see the table in `provider_options`."""
 
-    number: int = 1
-    """Counts entries whose keys would be the same: those that differ only in credentials or options."""
+    mark: str = field(default="", compare=False)
+    """Stands for the credential, headers, body and options, by which two entries may differ alone. A change of these
+    makes another route of it, so that a new key need not wait for what the old one did."""
 
     @property
     def key(self) -> str:
         """Says which entry this is, across reloads and in saved flows; without credentials."""
         words = (self.profile or "", self.name, self.provider, self.model, self.base_url or "")
-        return " ".join(words) + (f" #{self.number}" if self.number > 1 else "")
+        return " ".join(words) + (f" #{self.mark}" if self.mark else "")
 
     def first_token_timeout(self, alternatives: bool) -> float:
         """Seconds until a stream's first token. `alternatives`: there is a route that can take over."""

@@ -73,6 +73,7 @@ class Pipeline:
         self.transcript = Transcript()
         self.held: Failure | None = None  # ended the answer before its first content went out, and was not written
         self.reasoning_field = ""  # where upstream had its reasoning; empty before the first, and without any
+        self.heard = 0  # events of upstream's that say something: no keep-alive, no mere beginning
         self._upstream = upstream
         self._client = client
         self._stages = stages
@@ -261,6 +262,7 @@ class Pipeline:
             # Before the stages, which would let go of words that they hold.
             self.held, self._held_events = events[-1], events
             return []
+        self.heard += sum(not isinstance(event, Comment | ResponseStart) for event in events)
         if not self.reasoning_field:
             fields = (event.field for event in events if isinstance(event, ReasoningDelta))
             self.reasoning_field = next(fields, "")

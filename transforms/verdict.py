@@ -9,9 +9,9 @@ configuration must be seen. So only what another provider can put right goes on 
   free in time; their SDKs try again.
 - 402, and a 429 that means an empty account (`insufficient_quota`), too: the next provider has its own account,
   and this one stays empty until somebody pays.
-- 401 and 403 do not go on: a wrong key would otherwise never be noticed while the other routes pay for it. Nor
-  does 404: the model's name at the provider is the configuration's, as the key is, and a retired or mistyped
-  one would go unnoticed as well.
+- 401 and 403, and credentials that Google refuses, do not go on: a wrong key would otherwise never be noticed
+  while the other routes pay for it. Nor does 404: the model's name at the provider is the configuration's, as the
+  key is, and a retired or mistyped one would go unnoticed as well.
 - What was refused for its content, and a prompt that is too long, do not go on whatever their status: moderation
   would be asked until somebody agrees, and clients shorten their conversation when they hear that it is too long.
 
@@ -46,11 +46,12 @@ _PASSED_OVER = frozenset((402, 408, 409, 425, 429))  # and 5xx
 _RETRIED_BY_SDKS = frozenset((408, 409, 429))  # and 5xx (`_base_client.py` of OpenAI's and of Anthropic's SDK)
 
 # In lower case and without separators, as every vendor spells them differently.
-_REFUSED_CONTENT = frozenset(
+_REFUSED = frozenset(
     (
         *("contentfilter", "contentfiltered", "contentpolicy", "contentpolicyviolation", "contentmoderation"),
         *("responsibleaipolicyviolation", "moderationblocked", "moderationerror", "datainspectionfailed"),
         *("prohibitedcontent", "safetyblocked", "refusal", "invalidprompt", "usagepolicyviolation"),
+        "credentialrefused",  # ours for Google's
     )
 )
 _TOO_LONG = frozenset(("contextlengthexceeded", "contextwindowexceeded", "modelcontextwindowexceeded"))
@@ -68,7 +69,7 @@ def judge(failure: Failure) -> Verdict:
     """The verdict on a failure that came before the answer's first content. What fails later is never tried
     again: the client has had a part of it."""
     words = frozenset(_words(failure))
-    if words & _REFUSED_CONTENT or words & _TOO_LONG or _SAYS_TOO_LONG.search(failure.message):
+    if words & _REFUSED or words & _TOO_LONG or _SAYS_TOO_LONG.search(failure.message):
         return FINAL
     if words & _EMPTY_ACCOUNT:
         return NEXT_ROUTE

@@ -60,13 +60,15 @@ def add_estimate(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE exchanges ADD COLUMN estimated_input_tokens BIGINT"))
 
 
-def add_cost(connection: Connection) -> None:
-    """Version 3: what an attempt and an exchange cost, in dollars, where the provider says it."""
+def add_cost_and_host(connection: Connection) -> None:
+    """Version 3: what an attempt and an exchange cost, in dollars, where the provider says it; and where an attempt
+    went, as several routes may have the same provider and model."""
     connection.execute(text("ALTER TABLE exchanges ADD COLUMN cost_usd DOUBLE PRECISION"))
     connection.execute(text("ALTER TABLE attempts ADD COLUMN cost_usd DOUBLE PRECISION"))
+    connection.execute(text("ALTER TABLE attempts ADD COLUMN upstream_host TEXT"))
 
 
-MIGRATIONS: Sequence[Callable[[Connection], None]] = (create_log, add_estimate, add_cost)
+MIGRATIONS: Sequence[Callable[[Connection], None]] = (create_log, add_estimate, add_cost_and_host)
 LATEST = len(MIGRATIONS)
 
 

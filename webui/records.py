@@ -76,7 +76,8 @@ class ExchangeOutcome:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
-    """A request that is sent upstream. `number` counts from 1 within its exchange."""
+    """A request that is sent upstream. `number` counts from 1 within its exchange; `upstream_host` is where it went,
+    with the port where that is not the usual one."""
 
     exchange_id: str
     number: int
@@ -84,6 +85,7 @@ class AttemptRecord:
     route: str | None = None
     provider: str | None = None
     model: str | None = None
+    upstream_host: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,7 @@ ATTEMPTS = Table(
     Column("route", Text),
     Column("provider", Text),
     Column("model", Text),
+    Column("upstream_host", Text),
     Column("outcome", Text, nullable=False),
     Column("reason", Text),
     Column("status", Integer),

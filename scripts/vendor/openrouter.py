@@ -185,8 +185,7 @@ def _dressed(value: Fields, generation: str, begun: Fields | None = None) -> Fie
         made["error"] = _error(made["error"])
     if isinstance(made.get("usage"), Mapping):
         made["usage"] = {**made["usage"], **_costs(made["usage"])}
-    if "choices" in made:
-        made["choices"] = [_choice(choice) for choice in made["choices"]]
+    made["choices"] = [_choice(choice) for choice in made["choices"]]
     return made
 
 

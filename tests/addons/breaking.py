@@ -74,6 +74,7 @@ class Phase(Enum):
     CUT_MID_STREAM = auto()
     SILENCE_MID_STREAM = auto()
     ERROR_MID_STREAM = auto()
+    COMMENTS_MID_STREAM = auto()  # for ever
     NO_DONE = auto()  # a finish reason, but no [DONE]
     SILENCE_AFTER_END = auto()  # all has been said, and the connection stays open
 
@@ -326,6 +327,10 @@ class Server:
             case Phase.ERROR_MID_STREAM:
                 yield _event(ERROR)
                 return
+            case Phase.COMMENTS_MID_STREAM:
+                while not self._stopped.wait(TICK):
+                    yield _COMMENT
+                raise BrokenOffError
         for word in words[self.tokens :]:
             self._stopped.wait(self.pause)
             yield self._chunk({"content": word})

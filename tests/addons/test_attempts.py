@@ -1,5 +1,6 @@
 """Tests of addons/attempts.py: what each attempt of one exchange says, and to whom."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -83,4 +84,29 @@ def test_a_refusal_that_no_lesson_helps_is_told(
     body = client.request(client.say("hello"), {}, model="kimi", stream=False, temperature=0.3)
     answers = [proxy.client().post("/v1/chat/completions", json=body) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [400, 400]
-    assert len(simulator.requests) == 3
+    assert len(simulator.requests) == 4  # what did not help is not remembered: others may not need it
+
+
+def test_what_a_refusal_teaches_is_for_the_model_that_refused(
+    start_proxy: Callable[..., Any], simulator: Simulator, formats: Any
+) -> None:
+    client = formats.ChatClient()
+    glob = {**entry("openai", simulator, ""), "name": "*", "model": None, "family": "plain"}
+    proxy = start_proxy([glob])
+    body = client.request(client.say("hello"), {}, model="first+refuses=temperature", stream=False, temperature=0.3)
+    assert proxy.client().post("/v1/chat/completions", json=body).status_code == 200
+    assert proxy.client().post("/v1/chat/completions", json={**body, "model": "second"}).status_code == 200
+    said = [json.loads(request.body).get("temperature") for request in simulator.requests]
+    assert said == [0.3, None, 0.3]
+
+
+def test_a_refusal_that_names_what_the_request_has_not_is_not_asked_again(
+    start_proxy: Callable[..., Any], simulator: Simulator, formats: Any
+) -> None:
+    client = formats.ChatClient()
+    proxy = start_proxy([entry("openai", simulator, "kimi-k2")])
+    error = {"error": {"message": "invalid temperature: only 1 is allowed for this model"}}
+    simulator.script("kimi-k2", status=400, body=error)
+    body = client.request(client.say("hello"), {}, model="kimi", stream=False)
+    assert proxy.client().post("/v1/chat/completions", json=body).status_code == 400
+    assert len(simulator.requests) == 1

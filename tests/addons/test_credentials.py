@@ -176,7 +176,7 @@ def test_a_refusal_is_told_and_the_next_request_asks_anew(simulator: Simulator) 
         with pytest.raises(CredentialError) as error:
             await credentials.key(route, VERTEX)
         failure = error.value.failure
-        assert (failure.status, failure.type) == (502, "credential_error")
+        assert (failure.status, failure.type) == (502, "credential_refused")
         assert failure.message == str(error.value)
         assert failure.message == (
             "Google's credentials in the configuration: Google refused them: invalid_grant: account disabled"

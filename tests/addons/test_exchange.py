@@ -96,8 +96,10 @@ def test_an_exchange_begins_with_a_clock() -> None:
 def test_an_attempt_is_counted_and_named() -> None:
     exchange = Exchange(tflow.tflow(), base_url=False)
     route = Route("kimi", "openai", "kimi-k2", headers={"x-own": "own-secret", "x-team": "a"})
-    attempt = exchange.attempt = Attempt(exchange.flow, exchange, route, PROVIDERS["openai"], 2, "kimi-k2", "key-0123")
-    assert (exchange.attempts, attempt.name, attempt.spoke) == (2, "openai/kimi-k2", False)
+    attempt = exchange.attempt = Attempt(exchange.flow, exchange, route, PROVIDERS["openai"], 2, "kimi-k2")
+    attempt.endpoint, attempt.key = "http://127.0.0.1:8001/v1/chat/completions", "key-0123"
+    assert (exchange.attempts, attempt.name, attempt.place) == (2, "openai/kimi-k2", "127.0.0.1:8001")
+    assert not attempt.spoke
     assert 0 <= attempt.elapsed() < 60
     assert attempt.known_secrets() == [b"own-secret", b"key-0123"]
     exchange.secrets = [b"all-of-them"]

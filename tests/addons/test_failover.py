@@ -16,7 +16,7 @@ import pytest
 
 from addons.health import FIRST_COOLDOWN
 from tests.addons.breaking import Phase, Server
-from tests.addons.origin import mitmweb, read_message
+from tests.addons.origin import direct, mitmweb, read_message
 from webui.reader import LogUnavailableError, Reader
 
 TIMEOUT = 1.5  # seconds, of the routes
@@ -29,7 +29,8 @@ BEFORE_CONTENT = (
     *(Phase.SILENCE_AFTER_HEADERS, Phase.COMMENTS_FOR_EVER, Phase.RESET_AFTER_HEADERS),
     *(Phase.ERROR_FIRST, Phase.ERROR_AFTER_ROLE, Phase.CUT_BEFORE_FIRST_TOKEN),
 )
-MID_STREAM = (Phase.RESET_MID_STREAM, Phase.CUT_MID_STREAM, Phase.SILENCE_MID_STREAM, Phase.ERROR_MID_STREAM)
+WHOLE_BREAKS = (Phase.RESET_MID_STREAM, Phase.CUT_MID_STREAM, Phase.SILENCE_MID_STREAM, Phase.ERROR_MID_STREAM)
+MID_STREAM = (*WHOLE_BREAKS, Phase.COMMENTS_MID_STREAM)
 TLS = (Phase.SILENT_AFTER_CONNECT, Phase.TLS_ALERT, Phase.WRONG_CERTIFICATE, Phase.EXPIRED_CERTIFICATE)
 FINAL = {Phase.STATUS_400: 400, Phase.STATUS_401: 401, Phase.REFUSED_CONTENT: 400}
 
@@ -65,7 +66,7 @@ def whole(servers: tuple[Server, Server]) -> Iterator[None]:
         server.received.clear()
     yield
     for server in servers:
-        server.phase = Phase.NONE
+        server.phase, server.pause = Phase.NONE, 0.0
 
 
 def log_of(proxy: Any) -> Reader:
@@ -172,7 +173,21 @@ def test_a_stream_that_has_said_all_ends_well(
         assert [attempt["outcome"] for attempt in attempts(shared, one.answer)] == ["complete"], one.label
 
 
-@pytest.mark.parametrize("phase", MID_STREAM, ids=lambda phase: phase.name)
+def test_a_slow_stream_is_not_silent_even_where_our_own_rules_hold_its_words(
+    start_proxy: Any, servers: Any, formats: Any
+) -> None:
+    first, second = servers
+    first.pause = TIMEOUT / 2
+    held = {"model": "kimi-k2-thinking"}  # without tools its first words may be thinking
+    proxy = start_proxy([entry("kimi", first, **held), entry("kimi", second, **held)])
+    client = formats.ChatClient()
+    body = client.request(client.say("hello"), {}, model="kimi", stream=True)
+    answer = proxy.client().post("/v1/chat/completions", json=body)
+    assert seen(client, answer).text.strip() == "The first server has answered."
+    assert answer.elapsed.total_seconds() > TIMEOUT
+
+
+@pytest.mark.parametrize("phase", WHOLE_BREAKS, ids=lambda phase: phase.name)
 def test_a_whole_answer_that_breaks_is_asked_for_elsewhere(everyone: Any, servers: Any, phase: Phase) -> None:
     servers[0].phase = phase
     for one in everyone(phase.name, streams=[False]):
@@ -261,6 +276,60 @@ def test_a_kept_connection_that_has_gone_stale_is_no_failure(start_proxy: Any, f
             answer = connection.post("/v1/chat/completions", json=body)
             assert seen(client, answer).text == "Here I am."
             assert [attempt["outcome"] for attempt in attempts(proxy, answer)] == ["failed"] * (made - 1) + ["complete"]
+
+
+def test_a_slow_client_makes_the_second_upstream_wait(start_proxy: Any, until: Any) -> None:
+    with Fountain() as fountain:
+        dead = {"provider_config": {"base_url": "http://127.0.0.1:1/v1"}}
+        proxy = start_proxy([{**entry("kimi", fountain), **dead}, entry("kimi", fountain)])
+        body = json.dumps({"model": "kimi", "stream": True, "messages": [{"role": "user", "content": "hello"}]})
+        with direct(proxy.base_url) as connection:
+            head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+            connection.sendall(head.encode() + body.encode())
+            assert b"200 OK" in connection.recv(4096)
+            until(lambda: fountain.waits)
+            assert fountain.sent < 64 * 1024 * 1024
+            before = fountain.sent
+            while fountain.sent == before:
+                assert connection.recv(1024 * 1024)
+        until(lambda: fountain.left)
+
+
+class Fountain:
+    """Streams as much as it can. `waits` once nobody has taken anything for a while."""
+
+    name = "fountain"
+
+    def __enter__(self) -> Self:
+        self.sent, self.left = 0, False
+        self._moved = time.monotonic()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
+        threading.Thread(target=self._run, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+
+    @property
+    def waits(self) -> bool:
+        return self.sent > 0 and time.monotonic() - self._moved > 1
+
+    def _run(self) -> None:
+        connection, _ = self._listener.accept()
+        read_message(connection)
+        chunk = {"choices": [{"index": 0, "delta": {"content": "x" * 60_000}, "finish_reason": None}]}
+        piece = f"data: {json.dumps(chunk)}\n\n".encode()
+        try:
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
+            while True:
+                connection.sendall(piece)
+                self.sent += len(piece)
+                self._moved = time.monotonic()
+        except OSError:
+            self.left = True
+        finally:
+            connection.close()
 
 
 class Forgetful:

@@ -22,10 +22,10 @@ USAGE = {"prompt_tokens": 200, "completion_tokens": 1, "total_tokens": 201}
 
 @pytest.fixture
 def state() -> Any:
-    memories: dict[str, RouteMemory] = {}
+    memories: dict[tuple[str, ...], RouteMemory] = {}
     return SimpleNamespace(
         memories=memories,
-        memory=lambda key: memories.setdefault(key, RouteMemory()),
+        memory=lambda *key: memories.setdefault(key, RouteMemory()),
         signatures=SignatureMemory(),
         reasoning=ReasoningMemory(),
         calibration=Calibration(),
@@ -55,7 +55,7 @@ def test_a_complete_answer(state: Any) -> None:
     message = {"role": "assistant", "content": "Well.", "reasoning": "Hmm."}
     attempt = attempt_of(message, estimated_tokens=100, body={"model": "kimi"}, body_size=10)
     learn(state, attempt)
-    memory = state.memories[attempt.route.key]
+    memory = state.memories[attempt.route.key, "kimi"]
     assert (memory.reasoning_field, memory.habit) == ("reasoning", Habit.UNKNOWN)
     assert len(state.reasoning._texts) == 1
     assert state.calibration.apply("kimi", 100) > 100
@@ -64,7 +64,7 @@ def test_a_complete_answer(state: Any) -> None:
 def test_one_without_thinking_shows_the_routes_habit(state: Any) -> None:
     attempt = attempt_of({"role": "assistant", "content": "Well."})
     learn(state, attempt)
-    assert state.memories[attempt.route.key].habit is Habit.CLEAN
+    assert state.memories[attempt.route.key, "kimi"].habit is Habit.CLEAN
 
 
 def test_one_that_failed_teaches_nothing(state: Any) -> None:
@@ -75,5 +75,5 @@ def test_one_that_failed_teaches_nothing(state: Any) -> None:
     attempt.pipeline = Pipeline(upstream=chat, client=chat, stages=[], envelope=envelope, stream=False)
     attempt.pipeline.whole(500, b"")
     learn(state, attempt)
-    assert state.memories[attempt.route.key].habit is Habit.UNKNOWN
+    assert state.memories[attempt.route.key, "kimi"].habit is Habit.UNKNOWN
     assert not state.reasoning._texts

@@ -13,7 +13,7 @@ import pytest
 from mitmproxy import exceptions
 from mitmproxy.proxy.mode_specs import ProxyMode
 
-from addons.state import State
+from addons.state import MEMORIES, State
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # of what mitmproxy uses
@@ -104,12 +104,23 @@ def test_a_log_that_cannot_be_kept_is_an_error_at_the_start(
 def test_what_routes_have_shown_is_forgotten_with_them(folder: Path) -> None:
     with running_state() as (context, state):
         keys = [route.key for route in state.settings.routes]
-        first = state.memory(keys[0])
-        assert state.memory(keys[0]) is first
-        state.memory(keys[1])
+        first = state.memory(keys[0], "kimi-k2")
+        assert state.memory(keys[0], "kimi-k2") is first
+        assert state.memory(keys[0], "another") is not first  # behind a glob there are many
+        state.memory(keys[1], "kimi-k2")
         (folder / "other.yaml").write_text(config("http://127.0.0.1:1", "kimi", "new"))
         context.options.update(kimi_config=str(folder / "other.yaml"))
-        assert state.memories == {keys[0]: first}
+        assert {key for key, _ in state.memories} == {keys[0]}
+        assert state.memory(keys[0], "kimi-k2") is first
+
+
+def test_only_so_many_models_are_remembered(folder: Path) -> None:
+    with running_state() as (_, state):
+        first = state.memory("route", "first")
+        for number in range(MEMORIES):
+            state.memory("route", str(number))
+        assert len(state.memories) == MEMORIES
+        assert state.memory("route", "first") is not first
 
 
 @pytest.mark.parametrize("program", ["mitmdump", "mitmweb"])

@@ -204,6 +204,16 @@ def test_the_same_name_for_something_else_is_a_group(other: dict[str, Any]) -> N
     assert len({route.key for route in routes}) == 2
 
 
+def test_a_route_is_the_same_as_long_as_it_sends_the_same() -> None:
+    def key(other: dict[str, Any]) -> str:
+        return read(models({"name": "a"} | other)).routes[0].key
+
+    assert key({}) == key({"weight": 3, "timeout": 5})
+    kept = key({"provider_config": {"api_key": "another"}})
+    assert kept != key({}) and "another" not in kept
+    assert read(models({"name": "a"}, {"name": "a", "provider_config": {"api_key": "another"}})).routes[1].key == kept
+
+
 def test_an_entry_with_problems_is_not_called_a_duplicate_as_well() -> None:
     entry = {"name": "a", "provider_config": {"api_key": "$NOTHING"}}
     assert len(problems(models(entry, entry))) == 2

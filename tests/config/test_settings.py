@@ -24,7 +24,7 @@ def test_hosts_are_those_that_routes_name() -> None:
 def test_keys_tell_routes_apart() -> None:
     route = Route("a", "openai", "m", profile="p", base_url="http://h")
     assert route.key == "p a openai m http://h"
-    assert Route("a", "openai", "m", profile="p", base_url="http://h", number=2).key == "p a openai m http://h #2"
+    assert Route("a", "openai", "m", profile="p", base_url="http://h", mark="01ab").key == "p a openai m http://h #01ab"
 
 
 @pytest.mark.parametrize(

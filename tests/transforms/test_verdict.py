@@ -72,6 +72,8 @@ def test_an_empty_account_goes_on_and_counts_and_is_not_asked_again() -> None:
 
 
 def test_an_answer_with_nothing_in_it_goes_on_and_says_nothing_about_the_route() -> None:
+    assert judge(Failure("the account is disabled", "credential_refused", 502)) == FINAL
+    assert judge(Failure("Google cannot be reached", "credential_error", 502)) == NEXT_ROUTE
     assert judge(Failure("the proxy could not work on the answer", "proxy_error", 500)) == ANOTHER_TRY
     assert judge(Failure("the provider's answer is no valid JSON", "invalid_answer", 502)) == NEXT_ROUTE
 

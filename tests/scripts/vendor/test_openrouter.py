@@ -162,6 +162,11 @@ def test_an_error_in_the_middle_of_a_stream() -> None:
     assert last["id"].startswith("gen-")
 
 
+def test_equal_chunks_of_a_long_stream() -> None:
+    deltas = [choice["delta"] for chunk in streamed("text-chunks=50") for choice in chunk["choices"]]
+    assert sum(delta.get("content") == "word " for delta in deltas) == 50
+
+
 def test_silence() -> None:
     assert ask("hang").silent
 
