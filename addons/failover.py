@@ -20,10 +20,10 @@ from typing import Protocol
 from mitmproxy import connection, http
 
 from addons.attempts import Attempts
+from addons.connections import send
 from addons.continuation import Continuation
 from addons.exchange import CONNECTION_ERROR, Attempt, Exchange
 from addons.mask import Mask
-from addons.splice import send
 from addons.state import State
 from config.schema import Route
 from transforms.lessons import lesson_of

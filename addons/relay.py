@@ -6,6 +6,7 @@ import time
 from mitmproxy import http
 
 from addons.answer_stream import AnswerStream
+from addons.connections import drained, hold
 from addons.continuation import Continuation, Portion
 from addons.exchange import CONNECTION_ERROR, OWN_FAULT, Attempt, Exchange, show_credentials
 from addons.failover import Failover
@@ -13,7 +14,7 @@ from addons.incoming import request_id, set_headers, without_secrets
 from addons.learning import learn
 from addons.mask import Mask
 from addons.recorder import Recorder
-from addons.splice import drained, hold, install
+from addons.splice import install
 from addons.state import State
 from transforms.compression import Decompressor
 from transforms.events import Failure
@@ -148,11 +149,14 @@ class Relay:
 
     def response(self, flow: http.HTTPFlow) -> None:
         attempt = self._attempt(flow)
-        if attempt is None:
+        if attempt is None or attempt.pipeline is None:
             self._forget(flow)
             return
         if flow.response is not None:
             flow.response.trailers = None
+            if attempt.streaming and attempt.failure is None and not attempt.pipeline.transcript.ended:
+                # Its head was all of it. mitmproxy streams nothing then, and nobody was told of the end.
+                attempt.streaming, flow.response.stream = False, False
             if attempt.failure is None and not attempt.streaming and flow.error is None:
                 self._read_whole(attempt, flow.response)
         self.end(attempt)
@@ -338,10 +342,8 @@ class Relay:
 
 def _limit(attempt: Attempt) -> float:
     """Seconds that it may take until upstream says something, or something more."""
-    if attempt.departed or attempt.flow.request.is_http2:
-        return attempt.timeouts[attempt.heard is not None]
-    # Streams of an HTTP/2 client share five connections to a host, and wait for them.
-    return min(CONNECT_TIMEOUT, attempt.timeouts[0])
+    limit = attempt.timeouts[attempt.heard is not None]
+    return limit if attempt.departed else min(CONNECT_TIMEOUT, limit)
 
 
 def _mark(attempt: Attempt) -> None:

@@ -1,4 +1,5 @@
-"""The only place that reaches into mitmproxy's HTTP layer; tested against the pinned minor versions.
+"""Reaches into mitmproxy's HTTP layer, as `connections.py` does into what lies below it. Both are tested against
+the pinned minor versions.
 
 A hook can change a flow, but some things lie below the hooks:
 
@@ -18,14 +19,13 @@ A hook can change a flow, but some things lie below the hooks:
 If one of the names imported here is gone, mitmproxy has changed: `tests/addons/test_splice.py` lists them all.
 """
 
-import asyncio
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mitmproxy import ctx, http
 from mitmproxy import flow as flows
-from mitmproxy.addons.clientplayback import ReplayHandler
+from mitmproxy.net.http.validate import validate_headers
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers import http as http_layers
 from mitmproxy.proxy.layers.http import (
@@ -300,6 +300,27 @@ class SplicedStream(HttpStream):
         self.flow.live = False
         yield DropStream(self.stream_id)
 
+    def check_invalid(self, request: bool) -> layer.CommandGenerator[bool]:
+        """Headers that mitmproxy refuses to pass on are upstream's failure, as any other is."""
+        if not request and self.wire.is_ours(self.flow):
+            assert self.flow.response is not None
+            try:
+                validate_headers(self.flow.response)
+            except ValueError as error:
+                message = f"its answer has {error}"
+                yield from self._drop_upstream(message)
+                failed = ResponseProtocolError(self.stream_id, message, ErrorCode.GENERIC_SERVER_ERROR)
+                yield from self.handle_protocol_error(failed)
+                return True
+        return (yield from super().check_invalid(request))
+
+    def check_body_size(self, request: bool) -> layer.CommandGenerator[bool]:
+        """What we work on is never too large: `stream_large_bodies` would send a long prompt to where the client
+        meant it, and a long answer past us."""
+        if self.scope.conceals(self.flow) if request else self.wire.is_ours(self.flow):
+            return False
+        return (yield from super().check_body_size(request))
+
     def send_response(self, already_streamed: bool = False) -> layer.CommandGenerator[None]:
         if self._held_head and self.wire.is_over(self.flow):
             # Nothing of the stream has been sent, and what its head says is not true any more.
@@ -319,53 +340,6 @@ class SplicedStream(HttpStream):
                 self.flow.response = http.Response.make(502, f"Cannot connect to {host}: {failed}")
         connect: Any = super().handle_connect_regular  # has no annotations
         yield from connect()
-
-
-async def end(flow: http.HTTPFlow) -> None:
-    """Ends a flow that mitmproxy has forgotten: its client has gone, and no hook will follow. So it is with
-    intercepted flows that are killed, which stop for ever (mitmproxy 12)."""
-    flow.error = flow.error or flows.Error("the client has gone")
-    flow.live = False
-    await ctx.master.addons.handle_lifecycle(HttpErrorHook(flow))
-
-
-_sending: dict[str, ReplayHandler] = {}  # by flow
-
-
-async def send(flow: http.HTTPFlow) -> None:
-    """Sends a flow of our own, as when somebody replays one; through all hooks, until it is over. Cancelling it
-    closes its connection and ends the flow."""
-    flow.is_replay = "request"
-    handler = _sending[flow.id] = ReplayHandler(flow, ctx.options)
-    try:
-        await handler.replay()
-    except asyncio.CancelledError:
-        for transport in handler.transports.values():
-            if transport.handler:
-                transport.handler.cancel()
-        await end(flow)
-        raise
-    finally:
-        del _sending[flow.id]
-
-
-def hold(flow: http.HTTPFlow, *, held: bool) -> None:
-    """Makes the upstream of a flow that is being sent wait, or go on."""
-    handler = _sending.get(flow.id)
-    for transport in handler.transports.values() if handler else ():
-        if isinstance(transport.writer, asyncio.StreamWriter):
-            reading = transport.writer.transport
-            assert isinstance(reading, asyncio.ReadTransport)
-            reading.pause_reading() if held else reading.resume_reading()
-
-
-async def drained(flow: http.HTTPFlow) -> None:
-    """Returns when the flow's client has taken most of what was sent to it. mitmproxy waits for that only before it
-    reads on, and here it is not reading."""
-    server = ctx.master.addons.get("proxyserver")
-    handler = server and server.connections.get(flow.client_conn.id)
-    if handler:
-        await handler.drain_writers()
 
 
 def install(wire: Wire) -> None:

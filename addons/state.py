@@ -15,6 +15,7 @@ from mitmproxy.addonmanager import Loader
 
 from addons.admission import is_base_url
 from addons.affinity import Affinity
+from addons.connections import close_left_over, end, lift_limit
 from addons.continuation import Continuation
 from addons.conversations import Conversations
 from addons.credentials import Credentials
@@ -22,7 +23,7 @@ from addons.exchange import Attempt, Exchange
 from addons.health import Health
 from addons.mask import Mask
 from addons.memory import ReasoningMemory, RouteMemory, SignatureMemory
-from addons.splice import end, is_ready, limit_to
+from addons.splice import is_ready, limit_to
 from config.load import ConfigFile, load, read_environment
 from config.routes import Routes
 from config.schema import Settings, SettingsError
@@ -165,7 +166,11 @@ class State:
         if attempt and attempt.pipeline is None and flow.response and flow.response.raw_content:
             flow.response.raw_content = Mask(attempt.known_secrets()).clean(flow.response.raw_content)
 
+    def client_connected(self, client: connection.Client) -> None:
+        lift_limit(client)
+
     def client_disconnected(self, client: connection.Client) -> None:
+        self._keep(close_left_over(client, GRACE))
         left = [exchange for exchange in self.exchanges.values() if exchange.flow.client_conn.id == client.id]
         if left:
             self._keep(self._end_forgotten(left))

@@ -1,0 +1,87 @@
+"""Reaches into mitmproxy's connection handlers: for flows of our own, and for what it gets wrong with clients'.
+
+If one of the names used here is gone, mitmproxy has changed: `tests/addons/test_connections.py` lists them all.
+"""
+
+import asyncio
+from collections import defaultdict
+from typing import Any
+
+from mitmproxy import connection, ctx, http
+from mitmproxy import flow as flows
+from mitmproxy.addons.clientplayback import ReplayHandler
+from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
+
+STREAMS = 100  # of one HTTP/2 connection, as mitmproxy allows its clients
+
+_sending: dict[str, ReplayHandler] = {}  # by flow
+
+
+async def send(flow: http.HTTPFlow) -> None:
+    """Sends a flow of our own, as when somebody replays one; through all hooks, until it is over. Cancelling it
+    closes its connection and ends the flow."""
+    flow.is_replay = "request"
+    handler = _sending[flow.id] = ReplayHandler(flow, ctx.options)
+    try:
+        await handler.replay()
+    except asyncio.CancelledError:
+        for transport in handler.transports.values():
+            if transport.handler:
+                transport.handler.cancel()
+        _close_all(handler)
+        await end(flow)
+        raise
+    finally:
+        del _sending[flow.id]
+
+
+def hold(flow: http.HTTPFlow, *, held: bool) -> None:
+    """Makes the upstream of a flow that is being sent wait, or go on."""
+    handler = _sending.get(flow.id)
+    for transport in handler.transports.values() if handler else ():
+        if isinstance(transport.writer, asyncio.StreamWriter):
+            reading = transport.writer.transport
+            assert isinstance(reading, asyncio.ReadTransport)
+            reading.pause_reading() if held else reading.resume_reading()
+
+
+async def drained(flow: http.HTTPFlow) -> None:
+    """Returns when the flow's client has taken most of what was sent to it. mitmproxy waits for that only before it
+    reads on, and here it is not reading."""
+    if handler := _handler_of(flow.client_conn):
+        await handler.drain_writers()
+
+
+async def end(flow: http.HTTPFlow) -> None:
+    """Ends a flow that mitmproxy has forgotten: its client has gone, and no hook will follow. So it is with
+    intercepted flows that are killed, which stop for ever (mitmproxy 12)."""
+    flow.error = flow.error or flows.Error("the client has gone")
+    flow.live = False
+    await ctx.master.addons.handle_lifecycle(HttpErrorHook(flow))
+
+
+def lift_limit(client: connection.Client) -> None:
+    """Lets a client's connection have as many connections to one server as it has streams. Of mitmproxy's five an
+    HTTP/2 client with more streams uses all, and the others would wait until their route's time is over."""
+    if handler := _handler_of(client):
+        handler.max_conns = defaultdict(lambda: asyncio.Semaphore(STREAMS))
+
+
+async def close_left_over(client: connection.Client, grace: float) -> None:
+    """Closes what mitmproxy has left open behind a client that has gone. A connection that was being closed for
+    another reason at that moment stays open for ever (mitmproxy 12), and its provider goes on talking."""
+    if handler := _handler_of(client):
+        await asyncio.sleep(grace)
+        _close_all(handler)
+
+
+def _handler_of(client: connection.Client) -> Any:
+    """The client's connection handler; None where there is none, as for flows that are replayed."""
+    server = ctx.master.addons.get("proxyserver")
+    return server and server.connections.get(client.id)
+
+
+def _close_all(handler: Any) -> None:
+    for transport in handler.transports.values():
+        if transport.writer is not None:
+            transport.writer.close()
