@@ -163,6 +163,8 @@ class Router:
         if exchange.client_format == "openai_responses":
             exchange.body, exchange.body_size = body, len(exchange.received)
             body = await self._state.conversations.complete(body, self._state.store)
+            if not self._state.routes.group(str(body.get("model")), exchange.profile):  # a reload came between
+                raise self._local.unknown_model(body.get("model"), exchange.profile)
         request = self._local.read(exchange, body)
         if not request.messages and exchange.client_format == "openai_responses":
             flow.response = self._local.empty(exchange, request, body)

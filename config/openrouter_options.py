@@ -45,10 +45,10 @@ def read_threshold(section: Section, key: str) -> object:
 
 def read_quantizations(section: Section, key: str) -> object:
     words = section.texts(key)
-    if words is None or all(word in QUANTIZATIONS for word in words):
-        return words
-    section.report(key, f"a list of {one_of(QUANTIZATIONS, None).removeprefix('one of ')}")
-    return None
+    wrong = [(number, word) for number, word in enumerate(words or ()) if word not in QUANTIZATIONS]
+    for number, word in wrong:
+        section.problems.add(f"{section.place(key)}[{number}]", word, one_of(QUANTIZATIONS, word))
+    return None if wrong else words
 
 
 def _check(

@@ -56,8 +56,8 @@ def has_counterpart(case: Case, *, stream: bool) -> bool:
     return case["id"] not in CHAT_ONLY and (stream or case["id"] not in STREAM_ONLY)
 
 
-def script_chat(simulator: Simulator, model: str, case: Case) -> None:
-    """Has the vendor answer as it was recorded."""
+def script_chat(simulator: Simulator, model: str, case: Case, **changes: Any) -> None:
+    """Has the vendor answer as it was recorded, but for the changes."""
     upstream = case["upstream"]
     answer: dict[str, Any] = {"status": upstream.get("status", 200), "headers": dict(upstream.get("headers") or {})}
     if "sse" in upstream:
@@ -71,7 +71,7 @@ def script_chat(simulator: Simulator, model: str, case: Case) -> None:
     if upstream.get("delays_ms"):
         delays = upstream["delays_ms"].items()
         answer["delays_ms"] = {number: min(delay, LONGEST_PAUSE) for number, delay in delays}
-    simulator.script(model, **answer)
+    simulator.script(model, **{**answer, **changes})
 
 
 def script_messages(simulator: Simulator, model: str, case: Case, events: Sequence[str], *, stream: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.addons.recorded_answers import script_chat
 from transforms.dialects import DIALECTS
 
 Case = dict[str, Any]
@@ -24,20 +25,7 @@ def client(proxy: Any) -> Iterator[httpx.Client]:
 
 
 def play(simulator: Any, case: Case, **changes: Any) -> None:
-    """Has the vendor answer as it was recorded."""
-    upstream = case["upstream"]
-    answer = {"status": upstream.get("status", 200), "headers": dict(upstream.get("headers") or {})}
-    if "sse" in upstream:
-        answer["pieces"] = upstream["sse"]
-        answer["headers"].setdefault("content-type", "text/event-stream")
-    elif upstream.get("body") is not None:
-        answer["body"] = upstream["body"]
-    else:
-        answer["body_text"] = upstream.get("body_text", "")
-    answer["byte_cuts"] = upstream.get("byte_cuts")
-    if upstream.get("delays_ms"):
-        answer["delays_ms"] = {number: min(delay, 150) for number, delay in upstream["delays_ms"].items()}
-    simulator.script(case["client_request"]["model"], **{**answer, **changes})
+    script_chat(simulator, case["client_request"]["model"], case, **changes)
 
 
 def problems(case: Case, answer: httpx.Response, judge: ModuleType) -> list[str]:

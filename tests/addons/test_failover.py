@@ -295,15 +295,12 @@ def test_a_slow_client_makes_the_second_upstream_wait(start_proxy: Any, until: A
         until(lambda: fountain.left)
 
 
-class Fountain:
-    """Streams as much as it can. `waits` once nobody has taken anything for a while."""
-
-    name = "fountain"
+class Upstream:
+    """A server on loopback that does something of its own to each connection."""
 
     def __enter__(self) -> Self:
-        self.sent, self.left = 0, False
-        self._moved = time.monotonic()
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self.name = type(self).__name__
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
         threading.Thread(target=self._run, daemon=True).start()
         return self
@@ -311,12 +308,28 @@ class Fountain:
     def __exit__(self, *_: object) -> None:
         self._listener.close()
 
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection: socket.socket) -> None:
+        raise NotImplementedError
+
+
+class Fountain(Upstream):
+    """Streams as much as it can. `waits` once nobody has taken anything for a while."""
+
+    def __init__(self) -> None:
+        self.sent, self.left = 0, False
+        self._moved = time.monotonic()
+
     @property
     def waits(self) -> bool:
         return self.sent > 0 and time.monotonic() - self._moved > 1
 
-    def _run(self) -> None:
-        connection, _ = self._listener.accept()
+    def serve(self, connection: socket.socket) -> None:
         read_message(connection)
         chunk = {"choices": [{"index": 0, "delta": {"content": "x" * 60_000}, "finish_reason": None}]}
         piece = f"data: {json.dumps(chunk)}\n\n".encode()
@@ -332,27 +345,10 @@ class Fountain:
             connection.close()
 
 
-class Forgetful:
+class Forgetful(Upstream):
     """Keeps each connection open after its answer, and closes it when the next request comes."""
 
-    name = "forgetful"
-
-    def __enter__(self) -> Self:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
-        threading.Thread(target=self._run, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.close()
-
-    def _run(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
+    def serve(self, connection: socket.socket) -> None:
         message = {"role": "assistant", "content": "Here I am."}
         content = json.dumps({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}).encode()
         head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"

@@ -67,8 +67,8 @@ KINDS = ", ".join(QUANTIZATIONS)
         (read_threshold, {"p50": "5"}, ".p50: this value is not a number above 0"),
         (read_threshold, {"p50": 0}, ".p50: this value is not a number above 0"),
         (read_threshold, {"p42": 1}, ".p42: this key is not one of p50, p75, p90, p99; did you mean 'p90'?"),
-        (read_quantizations, ["fp8", "fp9"], f": a list is not a list of {KINDS}"),
-        (read_quantizations, "fp9", f": 'fp9' is not a list of {KINDS}"),
+        (read_quantizations, ["fp8", "fp9"], f"[1]: 'fp9' is not one of {KINDS}; did you mean 'fp8'?"),
+        (read_quantizations, "fp9", f"[0]: 'fp9' is not one of {KINDS}; did you mean 'fp8'?"),
         (read_quantizations, [4], ": a list is not a list of texts"),
     ],
 )

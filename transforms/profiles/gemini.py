@@ -21,11 +21,10 @@ from transforms.json_shapes import object_of
 from transforms.markup import MarkupRepair
 from transforms.parameters import ask_for_usage
 from transforms.profiles.plain import PLAIN
-from transforms.profiles.profile import AnswerContext, Prepared, Profile, RequestContext
+from transforms.profiles.profile import AnswerContext, Prepared, Profile, RequestContext, call_repair
 from transforms.reasoning import restore
 from transforms.request import Request, Tool
 from transforms.thought_signatures import SignatureCollector, restore_signatures
-from transforms.tool_calls import ToolCallRepair
 from transforms.vendors import Vendor
 
 _NAME = re.compile(r"(?:^|/)gemini-", re.I)
@@ -71,13 +70,7 @@ def _tell_effort(request: Request, vendor: Vendor, model: str, report: Report) -
 def _stages(context: AnswerContext) -> list[Stage]:
     return [
         MarkupRepair((THINK, CODE), context.tools, hold_undecided=False),  # its tags are never left out
-        ToolCallRepair(
-            context.tools,
-            history_ids=context.history_ids,
-            next_index=context.next_index,
-            forbidden=context.forbidden,
-            aliases=context.aliases,
-        ),
+        call_repair(context),
         FinishRepair(),
         SignatureCollector(),
     ]

@@ -11,8 +11,7 @@ from transforms.finish import FinishRepair
 from transforms.grammars import KIMI
 from transforms.markup import MarkupRepair, extract
 from transforms.profiles.kimi_requests import prepare
-from transforms.profiles.profile import AnswerContext, Profile
-from transforms.tool_calls import ToolCallRepair
+from transforms.profiles.profile import AnswerContext, Profile, call_repair
 
 _NAME = re.compile(r"kimi|moonshot", re.I)
 _NEVER_THINKS = re.compile(r"instruct|k2-?0[0-9]{3}|moonshot-v1|kimi-latest", re.I)
@@ -21,14 +20,7 @@ _NEVER_THINKS = re.compile(r"instruct|k2-?0[0-9]{3}|moonshot-v1|kimi-latest", re
 def _stages(context: AnswerContext) -> list[Stage]:
     return [
         MarkupRepair(KIMI, context.tools, hold_undecided=context.hold_undecided),
-        ToolCallRepair(
-            context.tools,
-            history_ids=context.history_ids,
-            next_index=context.next_index,
-            forbidden=context.forbidden,
-            aliases=context.aliases,
-            parse_leaks=partial(_leaks, tools=context.tools),
-        ),
+        call_repair(context, partial(_leaks, tools=context.tools)),
         FinishRepair(),
     ]
 

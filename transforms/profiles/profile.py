@@ -1,12 +1,13 @@
 """What a profile is: the rules of a model family, for its requests and for its answers."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from transforms.chain import Stage
-from transforms.events import Repair
+from transforms.events import LeakedCall, Repair
 from transforms.request import REASONING_FIELDS, Request
+from transforms.tool_calls import ToolCallRepair
 from transforms.vendors import Vendor
 
 
@@ -76,4 +77,18 @@ def answer_context(request: Request, prepared: Prepared, *, hold_undecided: bool
         next_index=len(ids),
         forbidden=request.parameters.get("tool_choice") == "none",
         hold_undecided=hold_undecided,
+    )
+
+
+def call_repair(
+    context: AnswerContext, parse_leaks: Callable[[str], Iterable[LeakedCall]] = lambda text: ()
+) -> ToolCallRepair:
+    """The stage for calls; `parse_leaks` finds those that stand in a piece of the family's markup."""
+    return ToolCallRepair(
+        context.tools,
+        history_ids=context.history_ids,
+        next_index=context.next_index,
+        forbidden=context.forbidden,
+        aliases=context.aliases,
+        parse_leaks=parse_leaks,
     )
