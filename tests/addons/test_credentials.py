@@ -110,7 +110,7 @@ def test_a_hundred_who_need_a_token_make_one_call(simulator: Simulator) -> None:
 def test_routes_with_the_same_credentials_share_a_token(simulator: Simulator) -> None:
     async def work(credentials: Credentials) -> None:
         source = account(simulator)
-        same = {await credentials.key(vertex(Secret(source.reveal()), number=n), VERTEX) for n in (1, 2)}
+        same = {await credentials.key(vertex(Secret(source.reveal()), mark=mark), VERTEX) for mark in "ab"}
         assert (len(same), simulator.google.token_calls) == (1, 1)
         assert await credentials.key(vertex(account(simulator, "other")), VERTEX) not in same
 

@@ -163,7 +163,7 @@ def test_long_streams_take_no_memory(
     proxy = start_proxy(arguments=["-s", str(script)], environment={"PROBE": str(probe)})
     until(probe.exists)
     with proxy.client() as client:
-        client.post(CHAT, json=chat("kimi-k2+text-chunks=2000"))
+        client.post(CHAT, json=chat("kimi-k2+text-chunks=20000"))  # shows that its words need not be held
         before = memory(proxy.process.pid)
         held = 0
         with client.stream("POST", CHAT, json=chat("kimi-k2+text-chunks=20000")) as stream:
