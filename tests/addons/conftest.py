@@ -8,8 +8,10 @@ start_shared     the same for a proxy that all tests of a module use
 until            until(condition) waits for something that happens elsewhere
 """
 
+import contextlib
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -33,6 +35,7 @@ PROJECT = Path(__file__).parents[2]
 KEY = "provider-key-0123456789"  # what the proxy presents to the vendor
 MODES = ("regular@127.0.0.1:{regular}", "reverse:http://127.0.0.1:{dashboard}@127.0.0.1:{reverse}")
 UNTOUCHED = re.compile(rb'^data: ?\[?\{"\w+": ', re.M)  # no writer of ours puts a blank behind a colon
+PORTS = (12_000, 32_000)
 PATIENCE = 12.0  # seconds
 WAIT = 30.0  # seconds; reached only when something is broken
 
@@ -123,9 +126,12 @@ class StartProxy(Protocol):
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """A port that nobody has: below those which the system gives to clients, lest one takes it meanwhile."""
+    while True:
+        port = random.SystemRandom().randrange(*PORTS)
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
 
 
 def served_by(url: str, **entry: Any) -> dict[str, Any]:
