@@ -48,6 +48,7 @@ class AnswerStream:
             logger.warning("%s: %s", attempt.exchange.id, error)
             return self._fail(Failure(str(error), "invalid_stream", 502))
         except Exception:
+            # mitmproxy would make a clean, cut 200 of it.
             logger.exception("%s: the stream could not be worked on", attempt.exchange.id)
             return self._fail(Failure("the proxy could not work on the stream", OWN_FAULT, 500))
         assert attempt.pipeline is not None

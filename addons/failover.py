@@ -144,6 +144,7 @@ class Failover:
             if attempt.failure is None:
                 await send(attempt.flow)
         except Exception:
+            # Of a task nobody hears; the client is told below what the attempt before it had failed with.
             logger.exception("%s: the next attempt could not be made", exchange.id)
         finally:
             follows = attempt is not None and attempt.replaced

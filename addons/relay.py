@@ -281,6 +281,7 @@ class Relay:
         try:
             told = attempt.spoke or not self._failover.takes_over(attempt)
         except Exception:
+            # A fault of ours in the choice must not leave the client without an answer.
             logger.exception("%s: no other attempt could be made", attempt.exchange.id)
             told = True
         if told:

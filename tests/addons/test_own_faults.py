@@ -88,3 +88,16 @@ def test_a_request_that_cannot_be_worked_on_goes_nowhere(faulty: Any, simulator:
 def test_the_next_request_is_served(faulty: Any, simulator: Any) -> None:
     simulator.script("kimi-c", body=_body("All is well."))
     assert _ask(faulty, "kimi-c").json()["choices"][0]["message"]["content"] == "All is well."
+
+
+def test_a_next_attempt_that_cannot_be_made(start_proxy: Callable[..., Any], simulator: Any, tmp_path: Path) -> None:
+    script = tmp_path / "faults.py"
+    script.write_text(FAULTS, encoding="utf-8")
+    config = {"base_url": f"{simulator.url}/v1", "api_key": "sk-provider-0123456789"}
+    models = ("kimi-a+error-503", "kimi-fault")
+    entries = [{"name": "kimi", "provider": "openai", "model": model, "provider_config": config} for model in models]
+    proxy = start_proxy(entries, arguments=["-s", str(script)])
+    answer = _ask(proxy, "kimi", stream=True)
+    assert answer.status_code == 503
+    assert "asked to answer with 503" in answer.json()["error"]["message"]
+    assert "a fault of the preparation" in proxy.log()
