@@ -24,6 +24,10 @@ class Receiver(Protocol):
         """Brings a piece to the client; gives what goes there by the attempt's own flow."""
         ...
 
+    def decide(self, attempt: Attempt) -> bytes:
+        """What ends an answer whose end awaits the verdict."""
+        ...
+
     def fail(self, attempt: Attempt, failure: Failure) -> list[bytes]:
         """Ends the stream with a failure; gives the same."""
         ...
@@ -40,7 +44,7 @@ class AnswerStream:
 
     def __call__(self, data: bytes) -> list[bytes]:
         attempt = self._attempt
-        if self._failed or attempt.failure is not None:
+        if self._failed or attempt.failure is not None or attempt.replaced:
             return []
         try:
             written = self._work(data)
@@ -54,6 +58,8 @@ class AnswerStream:
         assert attempt.pipeline is not None
         if attempt.pipeline.held is not None:
             return self._fail(attempt.pipeline.held)
+        if attempt.pipeline.awaits_verdict:
+            written += self._relay.decide(attempt)
         return self._relay.deliver(attempt, written)
 
     def _fail(self, failure: Failure) -> list[bytes]:

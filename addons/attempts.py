@@ -10,12 +10,14 @@ from mitmproxy import http
 
 from addons.credentials import CredentialError
 from addons.exchange import Attempt, Exchange
+from addons.marks import mark
 from addons.outgoing import rewrite, secrets_in, wire_headers
 from addons.recorder import Recorder
 from addons.state import State
 from config.schema import Route
 from transforms.dialects import DIALECTS
 from transforms.dialects.envelope import Envelope
+from transforms.enforcement import Enforcement, enforce
 from transforms.events import Repair
 from transforms.json_text import write_json
 from transforms.lessons import apply_lessons, taught
@@ -33,12 +35,13 @@ from transforms.vendors import VENDORS, vendor_for_host
 @dataclass(frozen=True, slots=True)
 class _Written:
     """A client's request in a route's words. `asked` is what the provider's format can say of it, `prepared` that
-    by the rules of family, vendor and lessons."""
+    by the rules of family, vendor and lessons, with what enforces tool calls."""
 
     provider: Provider
     endpoint: str
     profile: Profile
     asked: Request
+    enforcement: Enforcement | None
     prepared: Prepared
     body: Body
     repairs: Sequence[Repair]
@@ -60,9 +63,13 @@ class Attempts:
         attempt.lessons = frozenset(memory.lessons | exchange.lessons.get(route.key, set()))
         written = self._write(exchange, route, attempt.lessons)
         attempt.endpoint, attempt.request = written.endpoint, written.asked
-        attempt.pipeline = self._pipeline(exchange, attempt, written.profile, written.prepared)
-        for repair in (*written.repairs, *written.prepared.repairs):
-            attempt.pipeline.transcript.repair(repair)
+        exchange.enforcement = written.enforcement
+        if written.enforcement and written.enforcement.reasons:
+            attempt.reprompt = written.enforcement.reasons[-1]
+        attempt.pipeline = self._pipeline(exchange, attempt, written)
+        if not attempt.reprompt:  # else they are known from the attempt before
+            for repair in (*written.repairs, *written.prepared.repairs):
+                attempt.pipeline.transcript.repair(repair)
         attempt.timeouts = self._timeouts(exchange, route)
         exchange.attempt = attempt
         self._state.attempts[flow.id] = attempt
@@ -73,6 +80,7 @@ class Attempts:
         rewrite(flow, written.endpoint, data)
         flow.metadata["kimi_route"] = route.key
         flow.metadata["kimi_exchange"] = exchange.id
+        mark(attempt)
         self._recorder.begin(attempt, data)
         return attempt
 
@@ -106,9 +114,12 @@ class Attempts:
         repairs: list[Repair] = []
         asked = translate(exchange.request, provider.dialect, repairs.append)
         profile = PROFILES[route.family] if route.family else profile_for(model)
+        enforcement = self._enforcement(exchange, route, asked)
+        late_system = profile.late_system or vendor.late_system
+        enforced = enforcement.ask(asked, late_system=late_system) if enforcement else asked
         memory = self._state.memory(route.key, model)
         context = RequestContext(vendor, model, self._state.recall, memory.reasoning_field, provider.dialect)
-        prepared = profile.prepare(asked, context)
+        prepared = profile.prepare(enforced, context)
         told = apply_lessons(prepared.request, vendor, model, lessons, repairs.append)
         if vendor.checks_signatures:
             told = keep_signed_thinking(told, repairs.append)
@@ -116,7 +127,15 @@ class Attempts:
         body = {**written, **route.body, "model": model}
         body = provider.prepare(body, {**route.options, "host": host, "vendor": vendor.name})
         repairs += [Repair("request-field-dropped", name) for name in written.keys() - body.keys()]
-        return _Written(provider, endpoint, profile, asked, replace(prepared, request=told), body, repairs)
+        prepared = replace(prepared, request=told)
+        return _Written(provider, endpoint, profile, asked, enforcement, prepared, body, repairs)
+
+    def _enforcement(self, exchange: Exchange, route: Route, asked: Request) -> Enforcement | None:
+        """What enforces tool calls with this route. An answer that has gone on behind a reminder keeps it on every
+        other route."""
+        if exchange.enforcement and (exchange.enforcement.reasons or route.ensure_tool_call):
+            return exchange.enforcement
+        return enforce(asked, self._state.settings.max_reprompts) if route.ensure_tool_call else None
 
     def _timeouts(self, exchange: Exchange, route: Route) -> tuple[float, float]:
         """Until the first content, and between later pieces. Of a whole answer nothing is seen until its end."""
@@ -128,14 +147,14 @@ class Attempts:
         )
         return route.first_token_timeout(others), route.silence_timeout
 
-    def _pipeline(self, exchange: Exchange, attempt: Attempt, profile: Profile, prepared: Prepared) -> Pipeline:
-        request = attempt.request
-        assert request is not None
+    def _pipeline(self, exchange: Exchange, attempt: Attempt, written: _Written) -> Pipeline:
+        request, profile, enforcement = written.asked, written.profile, written.enforcement
         memory = self._state.memory(attempt.route.key, attempt.served)
         holds = not exchange.stream or memory.holds_text(
             thinks=profile.thinks(attempt.served), tools_offered=bool(request.tools)
         )
-        stages = profile.stages(answer_context(request, prepared, hold_undecided=holds))
+        context = answer_context(request, written.prepared, hold_undecided=holds)
+        stages = profile.stages(enforcement.expect(context) if enforcement else context)
         same = exchange.asked == attempt.served and exchange.client_format == attempt.provider.dialect
         return Pipeline(
             upstream=DIALECTS[attempt.provider.dialect],
@@ -143,8 +162,9 @@ class Attempts:
             stages=stages,
             envelope=self._envelope(exchange, attempt, request),
             stream=exchange.stream,
-            untouched=not stages and same,
+            untouched=not stages and same and enforcement is None,
             holds_failures=True,
+            enforced=enforcement.answer() if enforcement else None,
             after=exchange.attempt.pipeline if exchange.attempt else None,
         )
 

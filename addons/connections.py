@@ -10,11 +10,20 @@ from typing import Any
 from mitmproxy import connection, ctx, http
 from mitmproxy import flow as flows
 from mitmproxy.addons.clientplayback import ReplayHandler
+from mitmproxy.proxy import commands
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 
 STREAMS = 100  # of one HTTP/2 connection, as mitmproxy allows its clients
 
 _sending: dict[str, ReplayHandler] = {}  # by flow
+
+
+class OwnHook(commands.StartHook):
+    """A hook that a layer of ours waits for, and that is none of any addon's: see `attend`."""
+
+    async def wait(self) -> None:
+        """Returns when the layer can go on."""
+        raise NotImplementedError
 
 
 async def send(flow: http.HTTPFlow) -> None:
@@ -65,6 +74,22 @@ def lift_limit(client: connection.Client) -> None:
     HTTP/2 client with more streams uses all, and the others would wait until their route's time is over."""
     if handler := _handler_of(client):
         handler.max_conns = defaultdict(lambda: asyncio.Semaphore(STREAMS))
+
+
+def attend(client: connection.Client) -> None:
+    """Has the hooks of our own layers waited for at once. By mitmproxy's way, which asks each of its forty addons, a
+    delta would cost more than all that is done to its words."""
+    if handler := _handler_of(client):
+        others = handler.handle_hook
+
+        async def handle(hook: commands.StartHook) -> None:
+            if not isinstance(hook, OwnHook):
+                await others(hook)
+                return
+            with handler.timeout_watchdog.disarm():
+                await hook.wait()
+
+        handler.handle_hook = handle
 
 
 async def close_left_over(client: connection.Client, grace: float) -> None:

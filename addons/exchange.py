@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from addons.continuation import Continuation
     from config.schema import Route
     from transforms.conversation_key import ConversationKey
+    from transforms.enforcement import Enforcement
     from transforms.pipeline import Pipeline
     from transforms.providers.provider import Provider
     from transforms.request import Request
+    from transforms.transcript import Transcript
 
 SHORTEST = 8  # characters of a secret that is looked for in texts: shorter ones would be found everywhere
 # Types of failures that are not the provider's words.
@@ -67,7 +69,11 @@ class Exchange:
     attempt: "Attempt | None" = None  # the latest
     tried: set[str] = field(default_factory=set)  # keys of routes that failed
     lessons: dict[str, set[str]] = field(default_factory=dict)  # by route: what a refusal teaches, if it is true
-    repeated: int = 0  # attempts that asked the same route again
+    repeated: int = 0  # attempts that asked the same route again after a failure
+    enforcement: "Enforcement | None" = None  # of tool calls, where the route wants that
+    transcripts: "list[Transcript]" = field(
+        default_factory=list
+    )  # of the attempts that have ended, but for those whose place another took
     secrets: Sequence[bytes] = ()  # of the client and of all attempts, the longest first
     begun: bool = False  # the client has had bytes of the answer
     first_word: float | None = None  # seconds from the start
@@ -96,6 +102,7 @@ class Attempt:
     route: "Route"
     provider: "Provider"
     number: int = 1
+    reprompt: str = ""  # why the model is asked once more, empty where it is not
     served: str = ""  # upstream's id of the model
     endpoint: str = ""
     key: str = ""  # the credential that is presented
@@ -116,6 +123,8 @@ class Attempt:
     streaming: bool = False  # its answer is read as a stream
     failure: Failure | None = None  # before the client had content of it
     replaced: bool = False  # another attempt follows
+    asked_again: str = ""  # why, where it has not failed
+    over: float | None = None  # when its stream came to its end
     finished: bool = False
 
     @property

@@ -59,8 +59,7 @@ class Failover:
     def __init__(self, state: State, attempts: Attempts) -> None:
         self._state = state
         self._attempts = attempts
-        self._running: dict[str, asyncio.Task[None]] = {}  # the latest of each exchange
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._running: dict[str, set[asyncio.Task[None]]] = {}  # of each exchange
 
     async def begin(self, exchange: Exchange) -> bool:
         """Makes the client's own flow the first attempt that can be sent at all; False where none can be, and
@@ -79,23 +78,28 @@ class Failover:
         route = None if exchange.left else self._next(attempt)
         if route is None:
             return False
-        attempt.replaced = True
         reason = Mask(exchange.secrets).text(attempt.failure.message, SHOWN)
         logger.warning(
             "%s: %s at %s failed, another attempt follows: %s", exchange.id, attempt.name, attempt.place, reason
         )
+        self.follow(attempt, route)
+        return True
+
+    def follow(self, attempt: Attempt, route: Route) -> None:
+        """Begins another attempt by this route in place of one that is over."""
+        exchange = attempt.exchange
+        attempt.replaced = True
         if exchange.continuation is None:
             exchange.continuation = self._state.continuations[exchange.flow.id] = Continuation()
-        task = asyncio.get_running_loop().create_task(self._try(exchange, route))
-        self._running[exchange.id] = task
-        self._tasks.add(task)
+        # Not before the client has been sent what this attempt said last: mitmproxy's own tasks begin at once.
+        task = asyncio.Task(self._try(exchange, route), eager_start=False)
+        self._running.setdefault(exchange.id, set()).add(task)
         task.add_done_callback(lambda done: self._forget(exchange, done))
-        return True
 
     def leave(self, exchange: Exchange) -> None:
         """The client has gone: what is still under way for it is given up."""
         exchange.left = True
-        if task := self._running.get(exchange.id):
+        for task in self._running.get(exchange.id, ()):
             task.cancel()
 
     def spoke(self, attempt: Attempt) -> None:
@@ -203,18 +207,16 @@ class Failover:
         return kept and attempt.failure is not None and attempt.failure.type == CONNECTION_ERROR and not attempt.status
 
     def _forget(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if self._running.get(exchange.id) is task:
+        tasks = self._running[exchange.id]
+        tasks.discard(task)
+        if not tasks:
             del self._running[exchange.id]
-            if task.cancelled():  # perhaps before its first step
-                self.client.close(exchange)
+        if task.cancelled():  # perhaps before its first step
+            self.client.close(exchange)
 
 
 def _beside(flow: http.HTTPFlow) -> http.HTTPFlow:
     """A flow with the client's request, for another attempt."""
-    copy: http.HTTPFlow = flow.copy()
-    copy.response, copy.error = None, None
-    copy.server_conn = connection.Server(address=None)
-    copy.comment, copy.marked = "", ""
-    copy.live = False
-    return copy
+    beside = http.HTTPFlow(flow.client_conn, connection.Server(address=None))
+    beside.request = flow.request.copy()
+    return beside

@@ -1,12 +1,15 @@
 """Writes exchanges into the log, both sides of each. Credentials are taken out before anything is queued."""
 
+from collections import Counter
 from dataclasses import dataclass, field
+from functools import reduce
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from addons.exchange import Attempt, Exchange
 from addons.mask import Mask
-from transforms.transcript import Transcript
-from transforms.usage import read_cost
+from transforms.transcript import REPAIRS_LIMIT, Transcript
+from transforms.usage import add_usage, read_cost
 from webui.records import AttemptOutcome, AttemptRecord, ExchangeOutcome, ExchangeRecord
 
 if TYPE_CHECKING:
@@ -70,6 +73,7 @@ class Recorder:
                 provider=attempt.route.provider,
                 model=attempt.served,
                 upstream_host=attempt.place,
+                reprompt=Mask(exchange.secrets).text(attempt.reprompt, SHOWN) or None,
             )
         )
         self._whole(exchange, attempt.number, "upstream_request", upstream_request)
@@ -92,9 +96,9 @@ class Recorder:
             attempt.number,
             AttemptOutcome(
                 status=attempt.status,
-                outcome=_word(attempt),
+                outcome=_outcome(attempt),
                 finish_reason=transcript.finish.reason if transcript.finish else None,
-                reason=mask.text(failure.message, MESSAGE) if failure else None,
+                reason=mask.text(failure.message if failure else attempt.asked_again, MESSAGE) or None,
                 duration=attempt.elapsed(),
                 time_to_first_token=attempt.first_word,
                 upstream_request_id=mask.text(attempt.request_id or _generation(transcript), SHOWN) or None,
@@ -105,13 +109,17 @@ class Recorder:
         )
 
     def end_exchange(self, exchange: Exchange) -> None:
-        """The exchange is over, and so are its attempts; its row is completed from the last one."""
+        """The exchange is over, and so are its attempts; its row is completed from the last one, and what all of them
+        have said, used and needed."""
         self._close(exchange, 0, "client_response")
         attempt = exchange.attempt
         assert attempt is not None and attempt.pipeline is not None
-        transcript = attempt.pipeline.transcript
+        transcript, transcripts = attempt.pipeline.transcript, exchange.transcripts
+        usage = reduce(add_usage, (part.usage for part in transcripts), None)
+        counts = sum((Counter(part.repair_counts) for part in transcripts), Counter())
+        text = "".join(part.text for part in transcripts) or "".join(part.reasoning for part in transcripts)
         mask = Mask(exchange.secrets)
-        failure = attempt.failure or transcript.failure
+        failure, enforcement = attempt.failure or transcript.failure, exchange.enforcement
         duration = exchange.elapsed()
         repairs = [
             {
@@ -119,12 +127,12 @@ class Recorder:
                 "before": mask.text(repair.before, REPAIR),
                 "after": mask.text(repair.after, REPAIR),
             }
-            for repair in transcript.repairs
+            for repair in islice(chain.from_iterable(part.repairs for part in transcripts), REPAIRS_LIMIT)
         ]
         self._state.store.finish_exchange(
             exchange.id,
             ExchangeOutcome(
-                state=_word(attempt),
+                state=_state(attempt),
                 finished_at=exchange.started + duration,
                 status=exchange.status or attempt.status,
                 finish_reason=transcript.finish.reason if transcript.finish else None,
@@ -133,15 +141,17 @@ class Recorder:
                 time_to_first_token=exchange.first_word,
                 duration=duration,
                 attempt_count=attempt.number,
-                tool_call_count=len(transcript.calls),
+                tool_call_count=sum(len(part.calls) for part in transcripts),
                 repairs=repairs,
-                repair_counts=dict(transcript.repair_counts),
-                preview=mask.text(transcript.text or transcript.reasoning, SHOWN),
+                repair_counts=dict(counts),
+                preview=mask.text(text, SHOWN),
                 route=attempt.name,
                 provider=attempt.route.provider,
                 model=attempt.served,
-                cost_usd=read_cost(transcript.usage),
-                **_tokens(transcript.usage),
+                cost_usd=read_cost(usage),
+                reprompts=[mask.text(reason, SHOWN) for reason in enforcement.reasons] if enforcement else (),
+                enforcement=enforcement.result if enforcement else None,
+                **_tokens(usage),
             ),
         )
 
@@ -169,7 +179,13 @@ class Recorder:
             self._state.store.close_blob(*body)
 
 
-def _word(attempt: Attempt) -> Literal["failed", "complete", "cancelled"]:
+def _outcome(attempt: Attempt) -> str:
+    """What became of an attempt."""
+    return "asked again" if attempt.asked_again else _state(attempt)
+
+
+def _state(attempt: Attempt) -> Literal["failed", "complete", "cancelled"]:
+    """What became of an exchange with this as its last attempt."""
     assert attempt.pipeline is not None
     transcript = attempt.pipeline.transcript
     if attempt.failure or transcript.failure:

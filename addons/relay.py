@@ -8,10 +8,12 @@ from mitmproxy import http
 from addons.answer_stream import AnswerStream
 from addons.connections import drained, hold
 from addons.continuation import Continuation, Portion
+from addons.enforcer import Enforcer
 from addons.exchange import CONNECTION_ERROR, OWN_FAULT, Attempt, Exchange, show_credentials
 from addons.failover import Failover
 from addons.incoming import request_id, set_headers, without_secrets
 from addons.learning import learn
+from addons.marks import mark
 from addons.mask import Mask
 from addons.recorder import Recorder
 from addons.splice import install
@@ -19,10 +21,10 @@ from addons.state import State
 from transforms.compression import Decompressor
 from transforms.events import Failure
 from transforms.retry_after import retry_after
-from transforms.translation import DROPPED
 from transforms.verdict import retry_headers
 
 CONNECT_TIMEOUT = 15.0  # seconds
+LINGERING = 0.5  # seconds that upstream may keep a connection open behind the end of its answer
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ class Relay:
         self._state = state
         self.recorder = recorder
         self._failover = failover
+        self._enforcer = Enforcer(failover)
         failover.client = self
         install(self)
 
@@ -61,7 +64,8 @@ class Relay:
             return False
         assert attempt.pipeline is not None
         if attempt.pipeline.transcript.ended:  # it had said all, and only kept the connection open
-            self._continuation(attempt.exchange).end()
+            if not attempt.replaced:
+                self._continuation(attempt.exchange).end()
             return True
         patience = self.patience(flow)
         if patience is not None and patience <= 0:
@@ -74,6 +78,11 @@ class Relay:
 
     def goes_on(self, flow: http.HTTPFlow) -> bool:
         return flow.id in self._state.continuations
+
+    async def next_portion(self, flow: http.HTTPFlow) -> None:
+        if continuation := self._state.continuations.get(flow.id):
+            await drained(flow)
+            await continuation.wait()
 
     def take(self, flow: http.HTTPFlow) -> Portion:
         continuation = self._state.continuations.get(flow.id)
@@ -95,6 +104,10 @@ class Relay:
     def is_ours(self, flow: http.HTTPFlow) -> bool:
         return self._attempt(flow) is not None
 
+    def lingers(self, flow: http.HTTPFlow) -> bool:
+        attempt = self._attempt(flow)
+        return attempt is not None and attempt.over is not None
+
     def is_over(self, flow: http.HTTPFlow) -> bool:
         attempt = self._attempt(flow)
         if attempt is None or attempt.pipeline is None:
@@ -105,16 +118,12 @@ class Relay:
         attempt = self._attempt(flow)
         if attempt is None or attempt.failure is not None:
             return None
+        if attempt.over is not None:
+            return attempt.over + LINGERING - time.monotonic()
         since = attempt.clock if attempt.heard is None else attempt.heard
         return since + _limit(attempt) - time.monotonic()
 
     # ------------------------------------------------------------------ hooks
-
-    async def next_portion(self, flow: http.HTTPFlow) -> None:
-        """Our own hook, see `splice.py`."""
-        if continuation := self._state.continuations.get(flow.id):
-            await drained(flow)
-            await continuation.wait()
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         attempt = self._attempt(flow)
@@ -139,11 +148,7 @@ class Relay:
         except ValueError as error:
             logger.warning("%s: %s", attempt.exchange.id, error)
             return
-        set_headers(attempt, flow.response, "text/event-stream; charset=utf-8")
-        headers["cache-control"] = "no-cache"
-        headers["x-accel-buffering"] = "no"
-        if attempt.exchange.flow.request.http_version == "HTTP/1.1":
-            headers["transfer-encoding"] = "chunked"
+        _make_stream(attempt, flow.response)
         attempt.streaming = True
         flow.response.stream = AnswerStream(self, attempt, decompressor)
 
@@ -195,6 +200,8 @@ class Relay:
         """Brings a piece of a stream to the client. What is returned goes by the attempt's own flow."""
         assert attempt.pipeline is not None
         exchange = attempt.exchange
+        if attempt.over is None and attempt.pipeline.transcript.ended:
+            attempt.over = time.monotonic()
         if attempt.first_word is None and attempt.spoke:
             self._has_spoken(attempt)
         if not written:
@@ -209,6 +216,19 @@ class Relay:
         if exchange.continuation.is_full:
             hold(attempt.flow, held=True)
         return []
+
+    def decide(self, attempt: Attempt) -> bytes:
+        """The answer has come to its end: what is still to be written of it, nothing where another attempt goes on."""
+        assert attempt.pipeline is not None
+        if attempt.first_word is None and not attempt.spoke:  # it had nothing for the client, but is well
+            self._failover.spoke(attempt)
+        try:
+            goes_on = self._enforcer.asks_again(attempt)
+        except Exception:
+            # The answer is there, and ends as it would without enforcement.
+            logger.exception("%s: the answer could not be judged", attempt.exchange.id)
+            goes_on = False
+        return b"" if goes_on else attempt.pipeline.accept()
 
     def fail(self, attempt: Attempt, failure: Failure) -> list[bytes]:
         """The stream cannot be read on."""
@@ -252,12 +272,15 @@ class Relay:
     def end(self, attempt: Attempt) -> None:
         if attempt.finished:
             return
+        assert attempt.pipeline is not None
         attempt.finished = True
         self._state.attempts.pop(attempt.flow.id, None)
         self._failover.ended(attempt)
         self.recorder.end_attempt(attempt)
         learn(self._state, attempt)
-        _mark(attempt)
+        if attempt.failure is None or not attempt.replaced:  # else the client has had nothing of it
+            attempt.exchange.transcripts.append(attempt.pipeline.transcript)
+        mark(attempt)
         response = attempt.flow.response
         if attempt.failure is not None and response is not None and response.raw_content:
             response.raw_content = Mask(attempt.exchange.secrets).clean(response.raw_content)
@@ -311,10 +334,18 @@ class Relay:
             self._settle(attempt, attempt.pipeline.held)
             return
         self._has_spoken(attempt)
-        self._respond(attempt, status, body)
+        if attempt.pipeline.awaits_verdict:
+            body += self.decide(attempt)
+        if not attempt.replaced:
+            self._respond(attempt, status, body)
+        elif body:  # the client gets a stream, which goes on
+            _make_stream(attempt, response)
+            self.deliver(attempt, body)
 
     def _has_spoken(self, attempt: Attempt) -> None:
-        attempt.first_word, attempt.exchange.first_word = attempt.elapsed(), attempt.exchange.elapsed()
+        exchange = attempt.exchange
+        attempt.first_word = attempt.elapsed()
+        exchange.first_word = exchange.elapsed() if exchange.first_word is None else exchange.first_word
         self._failover.spoke(attempt)
 
     def _respond(self, attempt: Attempt, status: int, body: bytes) -> None:
@@ -341,28 +372,16 @@ class Relay:
             exchange.continuation.write(body, response)
 
 
+def _make_stream(attempt: Attempt, response: http.Response) -> None:
+    """Makes it the head of a stream for the client."""
+    set_headers(attempt, response, "text/event-stream; charset=utf-8")
+    response.headers["cache-control"] = "no-cache"
+    response.headers["x-accel-buffering"] = "no"
+    if attempt.exchange.flow.request.http_version == "HTTP/1.1":
+        response.headers["transfer-encoding"] = "chunked"
+
+
 def _limit(attempt: Attempt) -> float:
     """Seconds that it may take until upstream says something, or something more."""
     limit = attempt.timeouts[attempt.heard is not None]
     return limit if attempt.departed else min(CONNECT_TIMEOUT, limit)
-
-
-def _mark(attempt: Attempt) -> None:
-    """What mitmweb shows of the attempt, and what a saved flow says."""
-    assert attempt.pipeline is not None
-    exchange, transcript = attempt.exchange, attempt.pipeline.transcript
-    counts = ", ".join(
-        f"{kind} ×{n}" if n > 1 else kind for kind, n in transcript.repair_counts.items() if kind not in DROPPED
-    )
-    failure = attempt.failure or transcript.failure
-    comment = f"{exchange.asked} → {attempt.name}"
-    if attempt.number > 1:
-        comment += f" · attempt {attempt.number}"
-    if failure is not None:
-        comment += f" · failed: {failure.type}" + (", another attempt follows" if attempt.replaced else "")
-    elif not transcript.ended:
-        comment += " · the client left"
-    if counts:
-        comment += f" · repaired: {counts}"
-    attempt.flow.marked = ":x:" if failure else ":wrench:" if counts else ":arrow_right:"
-    attempt.flow.comment = comment

@@ -52,6 +52,7 @@ from mitmproxy.proxy.layers.http._hooks import (
     HttpResponseHeadersHook,
 )
 
+from addons.connections import OwnHook
 from addons.continuation import Portion
 from addons.exchange import hide_cookies, hide_query, show_credentials
 
@@ -60,10 +61,13 @@ WAKEUP = 5.0  # seconds at most between two looks at the time; a flow is kept no
 
 
 @dataclass
-class NextPortionHook(commands.StartHook):
-    """Our own hook, `next_portion`: returns when the client's response can go on."""
+class NextPortionHook(OwnHook):
+    """Returns when the client's response can go on."""
 
     flow: http.HTTPFlow
+
+    async def wait(self) -> None:
+        await SplicedStream.wire.next_portion(self.flow)
 
 
 class Wire(Protocol):
@@ -85,6 +89,10 @@ class Wire(Protocol):
         """Whether the client's response is now fed by other flows."""
         ...
 
+    async def next_portion(self, flow: http.HTTPFlow) -> None:
+        """Returns when they have brought something."""
+        ...
+
     def take(self, flow: http.HTTPFlow) -> Portion:
         """What they have brought."""
         ...
@@ -95,6 +103,11 @@ class Wire(Protocol):
 
     def is_ours(self, flow: http.HTTPFlow) -> bool:
         """Whether it is an attempt of ours: the head of a streamed answer waits for its first bytes."""
+        ...
+
+    def lingers(self, flow: http.HTTPFlow) -> bool:
+        """Whether this flow's upstream has said all, and is only given the time to end its answer properly, which
+        keeps the connection for the client's next request."""
         ...
 
     def is_over(self, flow: http.HTTPFlow) -> bool:
@@ -128,6 +141,7 @@ class SplicedStream(HttpStream):
     _held_head: SendHttp | None = None
     _head_sent = False
     _went_on = False
+    _lingers = False  # there is a wakeup for that
     _dropped = False  # nothing more of upstream is wanted
     _given_up: commands.Command | None = None  # a connection that nobody waits for any more
 
@@ -155,6 +169,9 @@ class SplicedStream(HttpStream):
             # It has said enough, and may still be talking.
             yield from self._drop_upstream("nothing more is wanted")
             yield from self._run(self.send_response(already_streamed=True))
+        elif not self._lingers and self._awaits_upstream() and self.wire.lingers(self.flow):
+            self._lingers = True
+            yield from self._has_time()
 
     def _run(self, inner: layer.CommandGenerator[None]) -> layer.CommandGenerator[None]:
         reply: Any = None

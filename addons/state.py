@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import random
+import sys
 import time
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
@@ -15,7 +17,7 @@ from mitmproxy.addonmanager import Loader
 
 from addons.admission import is_base_url
 from addons.affinity import Affinity
-from addons.connections import close_left_over, end, lift_limit
+from addons.connections import attend, close_left_over, end, lift_limit
 from addons.continuation import Continuation
 from addons.conversations import Conversations
 from addons.credentials import Credentials
@@ -38,6 +40,8 @@ from webui.records import ExchangeIds
 from webui.store import Store
 
 RELOAD_INTERVAL = 1.0  # seconds between two looks at the configuration file
+SWITCH_INTERVAL = 0.0005  # seconds that a thread may go on while another one wants to
+GARBAGE = (10_000, 20, 50)  # objects, and collections of the younger ones, between two collections
 MEMORIES = 1000  # routes with their models that are remembered
 GRACE = 1.0  # seconds that the hooks of a client's flows may come after the client has gone
 
@@ -128,6 +132,7 @@ class State:
         logger.error(problem)
 
     def running(self) -> None:
+        _keep_pauses_short()
         self._watch = asyncio.get_running_loop().create_task(self._watch_file())
         self._keep(self._learn_from_log())
 
@@ -168,6 +173,7 @@ class State:
 
     def client_connected(self, client: connection.Client) -> None:
         lift_limit(client)
+        attend(client)
 
     def client_disconnected(self, client: connection.Client) -> None:
         self._keep(close_left_over(client, GRACE))
@@ -271,3 +277,12 @@ class State:
             logger.exception("the changed configuration could not be read, the last good one stays in force")
         else:
             logger.info("the configuration was read again: %d models", len(self.settings.routes))
+
+
+def _keep_pauses_short() -> None:
+    """Python's own measure is that of programs without streams: a delta would wait 5 ms for the log's thread, and
+    0.2 s whenever the garbage collector looks at all modules once more."""
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE)

@@ -3,6 +3,7 @@
 Both proxies run as processes of their own in front of the same simulated vendor; requests alternate
 between them, and each figure is a median. CPU is what the kernel counted for the process
 (`/proc/PID/task/*/schedstat`, nanoseconds), so it does not matter what else the machine does meanwhile.
+What re-prompts cost has no counterpart in plain mitmproxy: that is `reprompts.py`.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from scripts.reprompts import MODEL, QUICK, REMINDERS, Tempo, measure_reprompts
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 READY_TIMEOUT = 30.0  # seconds for a process to listen
@@ -62,14 +65,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--rounds", type=int, default=7, help="repetitions of each measurement (default: 7)")
     parser.add_argument("--quick", action="store_true", help="few and small: only shows that it works")
+    parser.add_argument("--reprompts", action="store_true", help="measure re-prompts alone")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         upstream = stack.enter_context(_simulator())
         plain = stack.enter_context(_plain(upstream, Path(folder)))
         ours = stack.enter_context(_ours(upstream, Path(folder)))
-        figures = measure(
-            plain, ours, rounds=2 if options.quick else options.rounds, scale=0.05 if options.quick else 1
-        )
+        figures: dict[str, Any] = {}
+        if not options.reprompts:
+            rounds, scale = (2, 0.05) if options.quick else (options.rounds, 1.0)
+            figures |= measure(plain, ours, rounds=rounds, scale=scale)
+        figures["added_by_a_reprompt_ms"] = reprompts(ours, upstream, quick=options.quick)
     print(json.dumps(figures, indent=2) if options.json else _table(figures))
     return 0
 
@@ -92,6 +98,21 @@ def measure(plain: Proxy, ours: Proxy, *, rounds: int, scale: float) -> dict[str
         "seconds_for_arguments": _growth(ours, scale, _arguments),
         "seconds_for_history": _growth(ours, scale, _history),
     }
+    return figures
+
+
+def reprompts(ours: Proxy, upstream: str, *, quick: bool) -> dict[str, Any]:
+    """What asking the model again adds, in few conversations at the same time and in many; and the CPU for one attempt,
+    which says the same of a machine that does other things meanwhile."""
+    tempo, loads, rounds = (QUICK, (1, 4), 1) if quick else (Tempo(), (20, 200), 3)
+    figures = {}
+    measure_reprompts(ours.port, upstream, 1, QUICK)  # warm up
+    for streams in loads:
+        before, attempts = ours.cpu(), rounds * streams * (REMINDERS + 1)
+        results = [measure_reprompts(ours.port, upstream, streams, tempo) for _ in range(rounds)]
+        cpu = (ours.cpu() - before) / attempts * 1e3
+        figures[f"{streams}_streams"] = {name: median(result[name] for result in results) for name in results[0]}
+        figures[f"{streams}_streams"]["cpu_per_attempt"] = round(cpu, 2)
     return figures
 
 
@@ -227,8 +248,9 @@ def _ours(upstream: str, folder: Path) -> Iterator[Proxy]:
         "provider": "openai",
         "provider_config": {"base_url": f"{upstream}/v1", "api_key": "bench"},
     }
+    enforced = {**entry, "name": f"{MODEL}*", "ensure_tool_call": True, "family": "kimi"}
     environment = {
-        "MODEL_CONFIG": json.dumps({"models": [entry]}),
+        "MODEL_CONFIG": json.dumps({"models": [entry, enforced]}),
         "DASHBOARD_ADDRESS": "",
         "LOG_DB_PATH": str(folder / "logs.db"),
         "LOG_BLOB_ROOT": str(folder / "blobs"),

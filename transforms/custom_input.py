@@ -1,8 +1,10 @@
-"""The input of a free-form tool, as a function's arguments and back.
+"""A single string in a function's arguments, read while it is written: the input of a free-form tool, and what a model
+says in the call by which it ends its turn.
 
 OpenAI's custom tools (Codex: `apply_patch`, `exec`) take raw text. Other formats have functions only, so such a
 tool is offered as one with a single string, `input`, and what the model writes is the JSON text
-`{"input": "…"}`. The client wants the raw text while it is written, so the string is decoded piece by piece.
+`{"input": "…"}`. The client wants the raw text while it is written, so the string is decoded piece by piece. In the
+call of `termination.py` the string has another name.
 
 Theory of operation. The head is held until it is clear what the text is; then one state lasts to the end:
 
@@ -14,6 +16,7 @@ Theory of operation. The head is held until it is clear what the text is; then o
 import re
 from collections.abc import Mapping
 from enum import Enum, auto
+from functools import cache
 from typing import Any
 
 import regex
@@ -25,7 +28,6 @@ FIELD = "input"
 
 HEAD_LIMIT = 256  # characters; more blanks than that are no head
 
-_HEAD = regex.compile(r'\s*\{\s*"input"\s*:\s*"')
 _SPECIAL = re.compile(r'["\\]')
 _ESCAPE = regex.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
 _LOW_HALF = regex.compile(r"\\u([dD][c-fC-F][0-9a-fA-F]{2})")
@@ -42,9 +44,10 @@ class _State(Enum):
 
 class CustomInput:
     """Pieces of the arguments in any cut → pieces of the input. Holds an escape at most, but for an object of
-    another shape."""
+    another shape. `field` is the string's name."""
 
-    def __init__(self) -> None:
+    def __init__(self, field: str = FIELD) -> None:
+        self._field = field
         self._state = _State.HEAD
         self._buffer = Buffer()
         self._held: list[str] = []  # of an object of another shape
@@ -67,12 +70,12 @@ class CustomInput:
     def close(self) -> str:
         """The rest. An escape that broke off is left out: half of it is no character."""
         if self._state in (_State.HEAD, _State.OTHER):
-            return _whole("".join(self._held) + self._buffer.take_all())
+            return _whole("".join(self._held) + self._buffer.take_all(), self._field)
         return self._decoded(final=True)
 
     def _begin(self) -> None:
         text = self._buffer.text
-        found = _HEAD.match(text, partial=True)
+        found = _head(self._field).match(text, partial=True)
         if found is not None and not found.partial:
             self._buffer.take(found.end())
             self._state = _State.STRING
@@ -138,17 +141,22 @@ def write_input(text: str) -> str:
     return write_json({FIELD: text})
 
 
-def _whole(text: str) -> str:
+@cache
+def _head(field: str) -> regex.Pattern[str]:
+    return regex.compile(rf'\s*\{{\s*"{field}"\s*:\s*"')
+
+
+def _whole(text: str, field: str) -> str:
     """The input that this text means, which begins like an object, but not like the one that was asked for: its
     field, if it has one, else the only string in it. The text itself where there is no telling."""
     try:
         value = read_json(text)
     except ValueError:
         return text
-    if isinstance(value.get(FIELD), str):
-        return str(value[FIELD])
+    if isinstance(value.get(field), str):
+        return str(value[field])
     match [*value.values()]:
-        case []:
+        case [] | [None]:
             return ""
         case [str() as only]:
             return only

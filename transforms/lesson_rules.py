@@ -7,6 +7,7 @@ words in their `Source`; those are taken from there.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from transforms.dialects.anthropic_messages.parameters import read_effort
@@ -23,6 +24,7 @@ from transforms.vendors import Vendor
 
 ANTHROPIC = "anthropic_messages"
 _CONTENT, _REASONING = REASONING_FIELDS
+_INSTRUCTIONS = ("system", "developer")
 
 type Rule = Callable[[Request, Vendor, Report], Request]
 """The request, whose `model` is upstream's; the vendor with what it has taught; who is told of repairs."""
@@ -145,6 +147,18 @@ def simplify_schemas(request: Request, vendor: Vendor, report: Report) -> Reques
 
 def rename_developers(request: Request, vendor: Vendor, report: Report) -> Request:
     return rename_developer(request)
+
+
+def one_system_message(request: Request, vendor: Vendor, report: Report) -> Request:
+    """Instructions at the head become one message, those in the middle of the conversation the user's."""
+    head = list(takewhile(lambda message: message.role in _INSTRUCTIONS, request.messages))
+    later = [
+        replace(message, role="user") if message.role in _INSTRUCTIONS else message
+        for message in request.messages[len(head) :]
+    ]
+    if len(head) > 1:
+        head = [replace(head[0], content="\n\n".join(message.text for message in head))]
+    return replace(request, messages=(*head, *later))
 
 
 def strip_cache_marks(request: Request, vendor: Vendor, report: Report) -> Request:

@@ -177,6 +177,18 @@ LESSONS: tuple[Lesson, ...] = (
         _says(r"developer['\"`]? is not one of", r"(?:unknown variant|invalid role|invalid value:) ['\"`]?developer\b"),
         rules.rename_developers,
     ),
+    # "System message must be at the beginning." (Qwen's template: vllm#41114), "Conversation roles must alternate
+    # user/assistant/user/assistant/..." (Gemma's and Mistral's, suitenumerique/conversations#197), "messages.67: role
+    # 'system' must precede an 'assistant' message or end the array" (claude-code#73821).
+    Lesson(
+        "one-system-message",
+        _says(
+            r"system message must be (?:at the beginning|the first|first)",
+            r"roles must alternate",
+            r"role ['\"`]?system['\"`]? must (?:precede|be first|be the first)",
+        ),
+        rules.one_system_message,
+    ),
     # "invalid temperature: only 1 is allowed for this model" (opencyvis-phone#12; also 0.6, Kimi-K2#124),
     # "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported.",
     # "`temperature` is deprecated for this model." (pr-agent#2456), "don't support temperature=0.84" (chatbox#2627).

@@ -10,6 +10,9 @@ format's error event. Nothing follows an answer's end, whatever upstream still s
 Another attempt upstream may go on in the same answer, as long as the client has had nothing of it but its
 beginning. For that a pipeline can hold a failure instead of writing it (`holds_failures`, then `held`): either
 `tell` writes it after all, or the next attempt's pipeline is made `after` this one and writes where it stopped.
+
+Where tool calls are enforced, another attempt may also go on behind an answer that has come to its end. So the end
+waits there (`awaits_verdict`): either `accept` writes it, or the next pipeline is made `after` this one.
 """
 
 import re
@@ -19,10 +22,13 @@ from enum import Enum, auto
 from typing import Any
 
 from transforms.chain import Chain, Stage
-from transforms.dialects import Dialect, Reader, Writer
+from transforms.client_answer import ClientAnswer
+from transforms.dialects import Dialect, Reader
 from transforms.dialects.envelope import Envelope
+from transforms.enforced_answer import EnforcedAnswer
 from transforms.events import (
     NOTHING,
+    ChoiceFinish,
     Comment,
     Event,
     Extra,
@@ -36,7 +42,6 @@ from transforms.events import (
 )
 from transforms.failures import failure_in_text, read_failure
 from transforms.json_text import read_json_values, write_json
-from transforms.response import collect
 from transforms.sse import write_event
 from transforms.transcript import Transcript
 
@@ -68,17 +73,21 @@ class Pipeline:
         stream: bool,
         untouched: bool = False,
         holds_failures: bool = False,
+        enforced: EnforcedAnswer | None = None,
         after: "Pipeline | None" = None,
     ) -> None:
         self.transcript = Transcript()
         self.held: Failure | None = None  # ended the answer before its first content went out, and was not written
         self.reasoning_field = ""  # where upstream had its reasoning; empty before the first, and without any
         self.heard = 0  # events of upstream's that say something: no keep-alive, no mere beginning
+        self.enforced = enforced
+        self.awaits_verdict = False  # the answer has come to its end, which was not written
         self._upstream = upstream
-        self._client = client
         self._stages = stages
-        self._chain = Chain(stages)
-        self._envelope = envelope
+        self._chain = Chain([*stages, enforced] if enforced else stages)
+        self._answer: ClientAnswer = after._answer if after is not None else ClientAnswer(client, stream=stream)
+        self._answer.join(envelope)
+        self._end: list[Event] = []  # that awaits the verdict
         self._stream = stream
         self._untouched = untouched
         self._foreign = upstream is not client
@@ -86,10 +95,7 @@ class Pipeline:
         self._holds_failures = holds_failures
         self._held_events: list[Event] = []  # the failure, and what came with it
         self._failed_at_end = False  # it was the stream's end that made it one
-        self._started: bool = after is not None and after._started  # the client has the answer's beginning
-        self._writer: Writer = after._writer if after is not None else client.writer(envelope)
         self._details = 0  # entries that were numbered
-        self._body: Mapping[str, Any] | None = None  # what the client got, where it got it whole
         self._form = _Form.UNDECIDED
         self._parts: list[bytes] = []  # what is undecided yet, or the body
         self._waiting: list[bytes] = []  # untouched bytes that have not passed yet
@@ -98,9 +104,8 @@ class Pipeline:
 
     @property
     def body(self) -> Mapping[str, Any] | None:
-        """The whole answer as the client knows it, also where it was streamed in a format that says it all once
-        more at the end; None where there is no such thing."""
-        return self._body or getattr(self._writer, "response", None)
+        """The whole answer; see `ClientAnswer`."""
+        return self._answer.body
 
     @property
     def orphan_seen(self) -> bool:
@@ -115,7 +120,7 @@ class Pipeline:
     def feed(self, data: bytes) -> bytes:
         """Bytes of a stream; gives those that may go to the client now."""
         passed = self._through(self._read(data))
-        return self._pass(data, passed) if self._untouched else self._write(passed)
+        return self._pass(data, passed) if self._untouched else self._answer.write(passed)
 
     def close(self) -> bytes:
         """Upstream's stream has ended."""
@@ -142,7 +147,16 @@ class Pipeline:
             self.transcript.feed(passed)
         if self._untouched and self._form is _Form.BODY:
             return b""
-        return self._release() + self._ended(passed)
+        end = self.accept() if self.awaits_verdict else b""
+        return self._release() + self._ended(passed) + end
+
+    def accept(self) -> bytes:
+        """Writes the end that awaits the verdict; of an answer that is written whole, all of it."""
+        self.awaits_verdict = False
+        if self._stream:
+            return self._answer.write(self._end)
+        self._answer.keep(self._end)
+        return self._answer.write_whole()
 
     def tell(self) -> bytes:
         """Writes the held failure after all, with what came before it. `transcript.content_seen` then says whether
@@ -150,7 +164,7 @@ class Pipeline:
         self._holds_failures = False
         passed = self._through(self._held_events)
         if not self._untouched:
-            return self._write(passed)
+            return self._answer.write(passed)
         rest = self._release()
         return rest + self._ended(passed) if self._failed_at_end else rest
 
@@ -170,24 +184,18 @@ class Pipeline:
         self._begun = self._begun or bool(data)
         return data
 
-    def _write(self, passed: Sequence[Event]) -> bytes:
-        """The events in the client's format. The beginning of an answer is written once, by whichever attempt."""
-        if self._started:
-            passed = [event for event in passed if not isinstance(event, ResponseStart)]
-        self._started = self._started or any(isinstance(event, ResponseStart) for event in passed)
-        return self._writer.write(passed)
-
     def _ended(self, passed: Sequence[Event]) -> bytes:
         """The end of a stream. Of an untouched one the client has had all but a failure, and may stand inside an
         event."""
         if self._untouched:
             passed = [event for event in passed if isinstance(event, Failure)]
-        written = self._write(passed)
+        written = self._answer.write(passed)
         return b"\n\n" + written if written and self._begun else written
 
     def whole(self, status: int, data: bytes) -> tuple[int, bytes]:
         """A whole answer; gives the client's status and body. A stream that was asked for is written as
-        one, unless all there is to say is an error. Where a failure is held, there is no body."""
+        one, unless all there is to say is an error. Where a failure is held, there is no body, and where the end
+        awaits the verdict, there is none yet."""
         passed = self._through(self._read_whole(status, data))
         failure = self.transcript.failure
         if self.held is not None:
@@ -197,13 +205,13 @@ class Pipeline:
         if failure is not None and not (self._stream and self.transcript.content_seen):
             return failure.status, self.error(failure)
         if self._stream:
-            return 200, self._write(passed)
-        self._body = self._client.write_body(collect(passed), self._envelope)
-        return 200, write_json(self._body).encode()
+            return 200, self._answer.write(passed)
+        self._answer.keep(passed)
+        return 200, b"" if self.awaits_verdict else self._answer.write_whole()
 
     def error(self, failure: Failure) -> bytes:
         """The failure as a body of the client's format."""
-        return write_json(self._client.write_failure(failure)).encode()
+        return self._answer.error(failure)
 
     def _end_with(self, failure: Failure) -> list[Event]:
         """The end of a stream that failed. Where every choice had its finish, nothing was lost."""
@@ -263,6 +271,7 @@ class Pipeline:
             self.held, self._held_events = events[-1], events
             return []
         self.heard += sum(not isinstance(event, Comment | ResponseStart) for event in events)
+        self._note_end(events)
         if not self.reasoning_field:
             fields = (event.field for event in events if isinstance(event, ReasoningDelta))
             self.reasoning_field = next(fields, "")
@@ -278,7 +287,23 @@ class Pipeline:
             elif not isinstance(event, Comment) or self._stream:
                 passed.append(event)
         self.transcript.feed(passed)
-        return passed
+        return self._without_end(passed) if self.enforced else passed
+
+    def _note_end(self, events: Sequence[Event]) -> None:
+        """What upstream says of its end: the reason before any stage has changed it, and what is billed."""
+        for event in events:
+            if isinstance(event, ChoiceFinish) and self.enforced:
+                self.enforced.upstream_finished(event)
+            elif isinstance(event, Finish):
+                self._answer.bill(event.usage)
+
+    def _without_end(self, events: list[Event]) -> list[Event]:
+        """The events that may be written before the verdict."""
+        if not events or not isinstance(events[-1], Finish):
+            return events
+        self.awaits_verdict = True
+        self._end = [event for event in events if isinstance(event, ChoiceFinish | Finish)]
+        return [event for event in events if not isinstance(event, ChoiceFinish | Finish)]
 
 
 def _form_of(head: bytes) -> _Form:

@@ -5,7 +5,7 @@ Each module that repairs has the table of its own kinds beside the rules; this o
 
 from collections.abc import Mapping
 
-from transforms import finish, lessons, markup, tool_calls, translation
+from transforms import enforced_answer, finish, lessons, markup, tool_calls, translation
 from transforms.dialects.openai_chat import calls
 from transforms.profiles import kimi_requests
 
@@ -14,6 +14,7 @@ REPAIR_KINDS: Mapping[str, str] = {
     **tool_calls.REPAIR_KINDS,
     **calls.REPAIR_KINDS,
     **finish.REPAIR_KINDS,
+    **enforced_answer.REPAIR_KINDS,
     **kimi_requests.REPAIR_KINDS,
     **translation.REPAIR_KINDS,
     **lessons.REPAIR_KINDS,

@@ -130,6 +130,20 @@ class Transcript:
         return Response(choices={0: said})
 
 
+def joined(transcripts: Iterable[Transcript]) -> Response:
+    """Choice 0 of an answer in which several attempts took part, one behind the other."""
+    said = Choice()
+    for transcript in transcripts:
+        part = transcript.response().choices[0]
+        said.text += part.text
+        said.reasoning += part.reasoning
+        said.refusal += part.refusal
+        said.opaque += part.opaque
+        said.calls += part.calls
+        said.finish = part.finish
+    return Response(choices={0: said})
+
+
 def _whole(pieces: StringIO) -> str:
     """The text, fit for UTF-8: halves of a pair that came in different chunks are joined, a lone one is
     replaced."""

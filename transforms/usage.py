@@ -1,7 +1,28 @@
-"""What an answer's usage says beside its counts of tokens."""
+"""What an answer's usage says beside its counts of tokens, and what several attempts have used together."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
+
+
+def add_usage(before: Mapping[str, Any] | None, usage: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The usage objects of two attempts as one: their numbers are added wherever they stand. What is no number is the
+    later one's."""
+    if before is None or usage is None:
+        return before if usage is None else usage
+    return {**before, **{name: _added(before.get(name), value) for name, value in usage.items()}}
+
+
+def _added(before: Any, value: Any) -> Any:
+    if isinstance(before, Mapping) and isinstance(value, Mapping):
+        return add_usage(before, value)
+    if _is_number(before) and _is_number(value):
+        return before + value
+    return before if value is None else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def read_cost(usage: Any) -> float | None:

@@ -61,6 +61,9 @@ class Vendor:
     checks_signatures: bool = False
     """400 for a thinking block that its own model has not signed (`Invalid signature in thinking block`)."""
 
+    late_system: bool = False
+    """Takes system messages in the middle of a conversation, whatever the model."""
+
     misreads_names: bool = False
     """K2's template prints a message's `name` in place of its role, and this server hands it on."""
 
@@ -70,7 +73,13 @@ VENDORS: Mapping[str, Vendor] = MappingProxyType(
         vendor.name: vendor
         for vendor in (
             Vendor("generic"),
-            Vendor("openai", hosts=("api.openai.com",), reasoning_fields=(), effort="reasoning_effort"),
+            Vendor(
+                "openai",
+                hosts=("api.openai.com",),
+                reasoning_fields=(),
+                effort="reasoning_effort",
+                late_system=True,
+            ),
             Vendor("anthropic", hosts=("api.anthropic.com",), checks_signatures=True),
             Vendor(
                 "moonshot",

@@ -13,11 +13,13 @@ With a URL of object storage the parts are written to a private temporary folder
 because objects cannot be appended to; there a body is seen whole or not at all.
 """
 
+import os
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import IO, Any, Protocol
 from urllib.parse import unquote
@@ -155,17 +157,24 @@ class BlobWriter:
         self._target.close()
 
     def _write(self, path: Path, data: bytes, begins: bool) -> None:
-        make_folder(path.parent)
-        if begins:
-            # A part that is there is from a process that died: its bytes are not this body's.
-            path.unlink(missing_ok=True)
-        path.touch(0o600)
         whole = memoryview(data)
-        with path.open("ab", buffering=0) as file:
+        with _opened(path, begins) as file:
             for start in range(0, max(1, len(whole)), FRAME):
                 frame = memoryview(self._compressor.compress(whole[start : start + FRAME]))
                 while frame:
                     frame = frame[file.write(frame) :]
+
+
+def _opened(path: Path, begins: bool) -> FileIO:
+    """The part, for more of it. One that is there before it begins is from a process that died: its bytes are not this
+    body's."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if begins else 0)
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        make_folder(path.parent)
+        descriptor = os.open(path, flags, 0o600)
+    return FileIO(descriptor, "ab")
 
 
 class Blob:

@@ -68,7 +68,14 @@ def add_cost_and_host(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE attempts ADD COLUMN upstream_host TEXT"))
 
 
-MIGRATIONS: Sequence[Callable[[Connection], None]] = (create_log, add_estimate, add_cost_and_host)
+def add_enforcement(connection: Connection) -> None:
+    """Version 4: what became of an enforced tool call, and why the model was asked again."""
+    connection.execute(text("ALTER TABLE exchanges ADD COLUMN enforcement TEXT"))
+    connection.execute(text("ALTER TABLE exchanges ADD COLUMN reprompts JSON"))
+    connection.execute(text("ALTER TABLE attempts ADD COLUMN reprompt TEXT"))
+
+
+MIGRATIONS: Sequence[Callable[[Connection], None]] = (create_log, add_estimate, add_cost_and_host, add_enforcement)
 LATEST = len(MIGRATIONS)
 
 

@@ -49,7 +49,9 @@ class ExchangeOutcome:
     """How an exchange ended. `status` is the HTTP status the client got. `route`, `provider` and `model`,
     where set, replace those it began with (after a failover). `repairs` is a list of `{kind, before, after}`,
     bounded by the caller; `repair_counts`, `{kind: n}`, counts all of them. `cost_usd` is what the provider said
-    that it cost, in dollars. The caller has taken secrets out of every text."""
+    that it cost, in dollars; it and the tokens sum those of all attempts. Where tool calls were enforced, `enforcement`
+    is what became of it (`called`, `ended`, `exhausted` …; None elsewhere, and where the answer never came to its end),
+    and `reprompts` says why each re-prompt was sent, in order. The caller has taken secrets out of every text."""
 
     finished_at: float
     state: Literal["complete", "failed", "cancelled"]
@@ -72,12 +74,15 @@ class ExchangeOutcome:
     route: str | None = None
     provider: str | None = None
     model: str | None = None
+    enforcement: str | None = None
+    reprompts: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
     """A request that is sent upstream. `number` counts from 1 within its exchange; `upstream_host` is where it went,
-    with the port where that is not the usual one."""
+    with the port where that is not the usual one; `reprompt` says why the model is asked once more, None where it is
+    not."""
 
     exchange_id: str
     number: int
@@ -86,6 +91,7 @@ class AttemptRecord:
     provider: str | None = None
     model: str | None = None
     upstream_host: str | None = None
+    reprompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +159,8 @@ EXCHANGES = Table(
     Column("repairs", JSON(none_as_null=True)),
     Column("repair_counts", JSON(none_as_null=True)),
     Column("preview", Text),
+    Column("enforcement", Text),
+    Column("reprompts", JSON(none_as_null=True)),
     Column("client_request_size", BigInteger),
     Column("client_response_size", BigInteger),
     # Few rows are running: the index stays tiny, and a start need not read a million rows to find them.
@@ -174,6 +182,7 @@ ATTEMPTS = Table(
     Column("provider", Text),
     Column("model", Text),
     Column("upstream_host", Text),
+    Column("reprompt", Text),
     Column("outcome", Text, nullable=False),
     Column("reason", Text),
     Column("status", Integer),

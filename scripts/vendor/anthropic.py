@@ -18,8 +18,7 @@ from scripts.vendor.behaviour import Behaviour, read_behaviour
 from scripts.vendor.kimi import choose_answer, failure_reply
 from scripts.vendor.reply import Reply, body_reply, json_reply, stream_reply
 
-# What the tables call @id and @second.
-IDS = {"id": "toolu_sim_0", "second": "toolu_sim_1"}
+_ID = "toolu_sim_{}"
 STOPS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
 _TYPES: Mapping[int, str] = {
     400: "invalid_request_error",
@@ -73,7 +72,7 @@ def messages_reply(body: bytes, header: str = "") -> Reply:
     if failure:
         return failure
     asked = _asked(request, behaviour)
-    said = choose_answer(asked, behaviour, IDS)
+    said = choose_answer(asked, behaviour, _ID.format)
     if not asked.stream:
         return body_reply(message_body(said, asked), behaviour)
     sent = message_events(said, asked)
@@ -207,7 +206,7 @@ def _call(number: int, call: Mapping[str, Any], size: int | None) -> Block:
         value = json.loads(text or "{}")
     except ValueError:
         value = text
-    identity = call.get("id") or f"toolu_sim_{number}"
+    identity = call.get("id") or _ID.format(number)
     whole = {"type": "tool_use", "id": identity, "name": function["name"], "input": value}
     # Long arguments come in long deltas, as on the chat side.
     parts = pieces(text, size or (None if len(text) < 4096 else 1024))

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from scripts.vendor.answer import Answer
+from scripts.vendor.endings import ENDINGS
 from scripts.vendor.envelope import ENVELOPE
 from scripts.vendor.failures import ERRORS, SHAPES
 from scripts.vendor.markup import MARKUP
@@ -19,11 +20,12 @@ from scripts.vendor.refusals import RULES, is_known
 from scripts.vendor.structured import STRUCTURED
 from scripts.vendor.thinking import THINKING
 
-FAMILIES: Mapping[str, Answer] = {**MARKUP, **STRUCTURED, **THINKING, **ENVELOPE, **ERRORS}
+FAMILIES: Mapping[str, Answer] = {**MARKUP, **STRUCTURED, **THINKING, **ENDINGS, **ENVELOPE, **ERRORS}
 
 # Word → what it does, and whether it takes a value.
 WORDS: Mapping[str, str] = {
-    "no-tool-call-first": "text until the history holds a reminder, then a call",
+    "no-tool-call-first": "text until the last message is a reminder to call a tool, then a call",
+    "reminders=N": "what else is asked for until the last message is the Nth such reminder, then a call",
     "once": "answers plainly when the last message is a tool's result",
     "text-chunks=N": "a text of N chunks",
     "large-arguments=BYTES": "a call with about so many bytes of arguments",
@@ -31,6 +33,7 @@ WORDS: Mapping[str, str] = {
     "cut=N,N | N | random:SEED": "writes end at these offsets; at every N bytes; at random ones",
     "delay=TIME": "a pause between writes, such as 20ms or 1.5s",
     "slow": "delay=200ms",
+    "first-after=TIME": "a pause between the head of the answer and its first byte",
     "stall=TIME": "a keep-alive comment and a silence in the middle of a stream",
     "hang": "never answers",
     "hang-mid-stream": "falls silent in the middle for good",
@@ -65,6 +68,7 @@ ALIASES: Mapping[str, str] = {
     "sse-no-done": "no-done",
     "stream-cut": "cut-mid-event",
     "stall-keepalive": "stall=2s",
+    "empty-answer": "empty-turn",
     "error-not-json": "error-html-502",
     "error-shapes": "error-shape=siliconflow",
     "arguments-large": "large-arguments=9000",
@@ -90,6 +94,11 @@ class Behaviour:
     def number(self, word: str, default: int | None = None) -> int | None:
         value = self.words.get(word)
         return default if value is None else int(value)
+
+    @property
+    def reminders(self) -> int:
+        """How many reminders help; 0 where none is waited for."""
+        return self.number("reminders") or int("no-tool-call-first" in self)
 
     def seconds(self, word: str) -> float:
         """The word's time in seconds; 0 without the word."""
@@ -146,7 +155,7 @@ def _checked(name: str, value: str) -> str:
             known = re.fullmatch(r"random:\d+|\d+(,\d+)*", value)
         case "refuses":
             known = is_known(value)
-        case "delay" | "stall":
+        case "delay" | "stall" | "first-after":
             known = _TIME.fullmatch(value)
         case "error-shape":
             known = re.fullmatch("|".join(SHAPES), value)

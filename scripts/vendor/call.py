@@ -9,16 +9,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_PLACEHOLDER = re.compile("@(name|dotless|stem|tail|id|arguments|first|rest|quoted|python|comma|control|other|second)")
+_PLACEHOLDER = re.compile(
+    "@(name|dotless|stem|tail|id|arguments|first|rest|quoted|python|comma|control|other|second|done_id|done_second|done"
+    "|unknown_id)"
+)
 EXAMPLE = {"term": "express"}
+
+# The placeholders that are ids of native calls, and which call of the answer is meant.
+IDS: Mapping[str, int] = {"id": 0, "second": 1, "done_id": 0, "done_second": 1, "unknown_id": 0}
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call and the ways to write it wrongly."""
+    """A call and the ways to write it wrongly; `done` is what the tool is called that ends a turn."""
 
     name: str
     arguments: Mapping[str, Any]
+    done: str = "done"
 
     @property
     def text(self) -> str:
@@ -34,6 +41,10 @@ class Call:
             "tail": self.name[len(self.name) // 2 :],
             "id": f"functions.{self.name}:0",
             "second": f"functions.{self.name}:1",
+            "done": self.done,
+            "done_id": f"functions.{self.done}:0",
+            "done_second": f"functions.{self.done}:1",
+            "unknown_id": "functions.no_such_tool:0",
             "arguments": text,
             "first": text[:middle],
             "rest": text[middle:],
@@ -47,14 +58,25 @@ class Call:
 
 
 def offered_call(tools: Sequence[Mapping[str, Any]]) -> Call:
-    """A call of the first tool on offer, `lookup` before all others. `done` is what the proxy itself adds
-    where it asks for calls, so it is not called."""
+    """A call of the first tool on offer, `lookup` before all others. The tool for the end is what the proxy itself
+    adds where it insists on calls, so it is not called."""
     functions = [tool["function"] for tool in tools if isinstance(tool.get("function"), Mapping)]
-    named = {str(function.get("name")): function for function in functions if function.get("name") != "done"}
+    done = _done(functions)
+    named = {str(function.get("name")): function for function in functions if function.get("name") != done}
     name = "lookup" if "lookup" in named or not named else next(iter(named))
     schema = named.get(name, {}).get("parameters")
     arguments = sample(schema) if schema else EXAMPLE
-    return Call(name, arguments if isinstance(arguments, Mapping) else EXAMPLE)
+    return Call(name, arguments if isinstance(arguments, Mapping) else EXAMPLE, done)
+
+
+def _done(functions: Sequence[Mapping[str, Any]]) -> str:
+    """The tool for the end: the last one that takes a `final_answer`, for a client may have a `done` of its own."""
+    for function in reversed(functions):
+        schema = function.get("parameters")
+        properties = schema.get("properties") if isinstance(schema, Mapping) else None
+        if isinstance(properties, Mapping) and "final_answer" in properties:
+            return str(function.get("name"))
+    return "done"
 
 
 def sample(schema: Any) -> Any:

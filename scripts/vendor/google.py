@@ -159,7 +159,11 @@ def refused(status: int, message: str) -> Reply:
 
 def signature_of(name: str, arguments: str) -> str:
     """Gemini's signature of a call: it belongs to this one alone."""
-    said = json.dumps([name, json.loads(arguments or "{}")], sort_keys=True)
+    try:
+        value = json.loads(arguments or "{}")
+    except ValueError:  # a call of no use is signed as well
+        value = arguments
+    said = json.dumps([name, value], sort_keys=True)
     return base64.b64encode(hashlib.sha256(said.encode()).digest()).decode()
 
 
@@ -207,10 +211,10 @@ def gemini_reply(body: Mapping[str, Any], header: str = "") -> Reply:
     if failure:
         return failure
     answered = bool(asked.messages) and asked.messages[-1].get("role") == "tool"
-    if behaviour.family is None:
+    if behaviour.family is None and not behaviour.reminders:
         behaviour = replace(behaviour, family="clean-tool-call" if asked.tools and not answered else "clean")
-    ids = {key: f"function-call-{asked.id[-6:]}{number}" for number, key in enumerate(("id", "second"))}
-    said = _as_gemini(choose_answer(asked, behaviour, ids), body)
+    said = choose_answer(asked, behaviour, lambda number: f"function-call-{asked.id[-6:]}{number}")
+    said = _as_gemini(said, body)
     if asked.stream:
         return stream_reply(answer.chunks(said, asked), behaviour)
     return body_reply(answer.body(said, asked), behaviour)

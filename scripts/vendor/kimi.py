@@ -1,7 +1,6 @@
 """The vendor's judgement: from a chat request to the reply, without a socket."""
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,11 +11,11 @@ from scripts.vendor.behaviour import FAMILIES, Behaviour, read_behaviour
 from scripts.vendor.chat_rules import check_chat
 from scripts.vendor.failures import SHAPES, page, refusal
 from scripts.vendor.refusals import refusal_of
+from scripts.vendor.reminders import count_reminders
 from scripts.vendor.reply import Reply, body_reply, json_reply, stream_reply
 
 MODELS = ("kimi-k2-thinking", "kimi-k2-instruct", "kimi-k2.6")
 MOST_CHOICES = 128
-_REMINDER = re.compile(r"tool[_ ]call|reminder", re.IGNORECASE)
 
 
 def models_reply() -> Reply:
@@ -102,9 +101,9 @@ def failure_reply(behaviour: Behaviour, refuse: Callable[[int], Mapping[str, Any
     return json_reply(status or code, refuse(code), later)
 
 
-def choose_answer(asked: Asked, behaviour: Behaviour, ids: Mapping[str, str] | None = None) -> Answer:
-    """What is said to this request. `ids` replaces the ids that a native call has where its family gives it
-    no special one: `id` that of the first, `second` that of the next."""
+def choose_answer(asked: Asked, behaviour: Behaviour, identify: Callable[[int], str] | None = None) -> Answer:
+    """What is said to this request. `identify` gives the ids that native calls have in place of Kimi's where their
+    family gives them no special ones, by the call's number from 0."""
     made = call.offered_call(asked.tools)
     if "large-arguments" in behaviour:
         size = behaviour.number("large-arguments") or 0
@@ -114,7 +113,8 @@ def choose_answer(asked: Asked, behaviour: Behaviour, ids: Mapping[str, str] | N
         count = behaviour.number("text-chunks") or 0
         return Answer({"content": "word " * count}, deltas=[delta] * count)
     template = FAMILIES[_family(asked, behaviour)]
-    placeholders = {**made.placeholders, **(ids or {})}
+    ids = {key: identify(number) for key, number in call.IDS.items()} if identify else {}
+    placeholders = {**made.placeholders, **ids}
     return replace(
         template,
         message=call.fill(template.message, placeholders),
@@ -124,10 +124,12 @@ def choose_answer(asked: Asked, behaviour: Behaviour, ids: Mapping[str, str] | N
 
 def _family(asked: Asked, behaviour: Behaviour) -> str:
     """What to say where the words do not decide: the documented example if `lookup` is on offer, and a
-    plain answer otherwise, also after a tool's result."""
+    plain answer otherwise, also after a tool's result. Where reminders are waited for, they come first."""
     answered = bool(asked.messages) and asked.messages[-1].get("role") == "tool"
-    if "no-tool-call-first" in behaviour:
-        return "clean-tool-call" if _reminded(asked) else "clean"
+    if behaviour.reminders:
+        if count_reminders(asked.messages) >= behaviour.reminders:
+            return "clean-tool-call"
+        return "clean" if answered and "once" in behaviour else behaviour.family or "no-tool-call"
     if answered and ("once" in behaviour or behaviour.family is None):
         return "clean"
     if behaviour.family:
@@ -136,11 +138,3 @@ def _family(asked: Asked, behaviour: Behaviour) -> str:
         return "clean-tool-call"
     names = [(tool.get("function") or {}).get("name") for tool in asked.tools]
     return "call-begin-as-terminator" if "lookup" in names else "clean"
-
-
-def _reminded(asked: Asked) -> bool:
-    """Whether the last message, and not the first of its kind, asks for a tool call."""
-    if len(asked.messages) < 2:
-        return False
-    last = asked.messages[-1]
-    return last.get("role") != "tool" and bool(_REMINDER.search(json.dumps(last.get("content"))))

@@ -115,6 +115,12 @@ def _developer(request: Request) -> str | None:
     return None
 
 
+def _late_system(request: Request) -> str | None:
+    """Qwen's template."""
+    late = any(message.get("role") == "system" for message in request["messages"][1:])
+    return "System message must be at the beginning." if late else None
+
+
 def _tool_name(request: Request) -> str | None:
     if all(_TOOL_NAME.fullmatch(str(function.get("name"))) for function in _functions(request)):
         return None
@@ -153,6 +159,7 @@ RULES: Mapping[str, Callable[[Request], str | None]] = {
     "reasoning-content": _reasoning_content,
     "blank-text": _blank_text,
     "developer": _developer,
+    "late-system": _late_system,
     "cache-control": _cache_control,
     "max-tokens": _unknown("max_tokens", _NOT_SUPPORTED.format("max_tokens") + " Use 'max_completion_tokens' instead."),
     "effort": _unknown("reasoning_effort", "Unrecognized request argument supplied: reasoning_effort"),

@@ -143,6 +143,8 @@ def _finished(pieces: list[bytes], headers: dict[str, str], behaviour: Behaviour
         parts = [item for piece in pieces for item in (piece, delay)][:-1]
     if "stall" in behaviour:
         parts.insert((len(parts) + 1) // 2, behaviour.seconds("stall"))
+    if "first-after" in behaviour:
+        parts.insert(0, behaviour.seconds("first-after"))
     return Reply(behaviour.number("status") or 200, headers, parts, length, end)
 
 

@@ -9,7 +9,8 @@ It is several vendors at once, told apart by the path:
     /v1/projects/…/endpoints/openapi/chat/…       Vertex AI                                a token of `google`
 
 `POST /_script` registers an answer for a model's name, `GET` and `DELETE /_requests` show and forget what
-was received, `GET /_connections` counts the open connections and those that a client left in mid-answer.
+was received, `GET /_connections` counts the open connections and those that a client left in mid-answer,
+`GET` and `DELETE /_times` show and forget when requests came and when their answers were out.
 The same is there as methods, for tests that run the server in their own process.
 """
 
@@ -33,6 +34,7 @@ from scripts.vendor.google import TOKEN_PATH, Google, is_place
 from scripts.vendor.kimi import chat_reply, judge_chat, models_reply
 from scripts.vendor.reply import Reply, json_reply
 from scripts.vendor.scripted import scripted_reply
+from scripts.vendor.times import Times
 
 _REMEMBERED = 1000  # requests
 _MESSAGES = {"/v1/messages": "anthropic", "/anthropic/v1/messages": "moonshot"}
@@ -53,6 +55,7 @@ class Simulator:
         self.aborted = 0
         self.url = ""
         self.google = Google()
+        self.times = Times()
         self._key = key
         self._keys = keys
         self._scripts: dict[str, deque[Reply]] = {}
@@ -113,6 +116,7 @@ class Simulator:
                 return
             if request is None:
                 return
+            received = self.times.now()
             try:
                 reply = self._reply(request)
             except Exception as error:  # a body that nobody has thought of should not look like a broken network
@@ -122,6 +126,8 @@ class Simulator:
             except ClientLeftError:
                 self.aborted += 1
                 raise
+            if not request.path.startswith("/_"):
+                self.times.answered(request, received)
 
     def _reply(self, request: Received) -> Reply:
         if request.path.startswith("/_"):
@@ -206,6 +212,11 @@ class Simulator:
                 return json_reply(200, [_shown(received) for received in self.requests])
             case "DELETE", "/_requests":
                 self.requests.clear()
+                return json_reply(200, {})
+            case "GET", "/_times":
+                return json_reply(200, list(self.times.shown()))
+            case "DELETE", "/_times":
+                self.times.forget()
                 return json_reply(200, {})
             case "DELETE", "/_script":
                 self._scripts.clear()

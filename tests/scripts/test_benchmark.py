@@ -18,6 +18,8 @@ def test_a_quick_run_gives_every_figure(capsys: pytest.CaptureFixture[str]) -> N
     assert set(figures["memory_over_100000_chunks_mib"]) == {"plain", "ours"}
     assert figures["seconds_for_arguments"]["growth"] > 0
     assert figures["seconds_for_history"]["growth"] > 0
+    for load in figures["added_by_a_reprompt_ms"].values():
+        assert 0 < load["median"] <= load["p95"]
 
 
 def test_the_table_shows_every_figure() -> None:

@@ -86,3 +86,21 @@ def test_nothing_follows_the_string() -> None:
         "",
         "",
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ('{"final_answer": "Sunny."}', "Sunny."),
+        ('{"final_answer": null}', ""),
+        ("{}", ""),
+        ("", ""),
+        ("Sunny.", "Sunny."),
+        ('{"answer": "Sunny."}', "Sunny."),
+        ('{"more": 1, "final_answer": "Sunny."}', "Sunny."),
+        ('{"input": "a", "final_answer": "Sunny."}', "Sunny."),
+    ],
+)
+def test_a_string_of_another_name(arguments: str, expected: str) -> None:
+    reader = CustomInput("final_answer")
+    assert reader.feed(arguments) + reader.close() == expected

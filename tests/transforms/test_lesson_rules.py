@@ -19,6 +19,7 @@ from transforms.lesson_rules import (
     leave_out,
     move_reasoning,
     nothing_more,
+    one_system_message,
     rename,
     rename_developers,
     simplify_schemas,
@@ -190,6 +191,18 @@ def test_schemas_get_the_smallest_form_and_other_tools_stay() -> None:
     assert body["tools"][0]["function"]["parameters"]["type"] == "object"
     assert "oneOf" not in body["tools"][0]["function"]["parameters"]
     assert body["tools"][1:] == tools[1:]
+
+
+def test_instructions_are_one_message_at_the_head_and_the_users_later() -> None:
+    head = [{"role": "system", "content": "Be brief."}, {"role": "developer", "content": "Be kind."}]
+    body, _ = rewritten(one_system_message, chat(*head, USER, {"role": "system", "content": "Go on."}))
+    assert body["messages"] == [
+        {"role": "system", "content": "Be brief.\n\nBe kind."},
+        USER,
+        {"role": "user", "content": "Go on."},
+    ]
+    ordinary = chat(head[0], USER)
+    assert rewritten(one_system_message, ordinary)[0] == ordinary
 
 
 def test_developers_become_systems() -> None:

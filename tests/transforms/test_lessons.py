@@ -108,6 +108,9 @@ WORDS = [
     ),
     ("developer", "invalid parameter 'messages[0].role': invalid role 'developer', must be one of: system, user"),
     ("developer", "The parameter `messages.role` specified in the request are not valid: invalid value: `developer`"),
+    ("one-system-message", "System message must be at the beginning."),
+    ("one-system-message", "Conversation roles must alternate user/assistant/user/assistant/..."),
+    ("one-system-message", "messages.67: role 'system' must precede an 'assistant' message or end the array"),
     ("no-temperature", "invalid temperature: only 1 is allowed for this model"),
     ("no-temperature", "Error from provider (Moonshot AI): invalid temperature: only 0.6 is allowed for this model"),
     (

@@ -8,6 +8,7 @@ from transforms.chain import Stage
 from transforms.checkers import CHECKERS
 from transforms.dialects import anthropic_messages, openai_chat
 from transforms.dialects.envelope import Envelope
+from transforms.enforced_answer import EnforcedAnswer, Said
 from transforms.events import Event, Failure, Finish, Repair, TextDelta
 from transforms.finish import FinishRepair
 from transforms.pipeline import Pipeline
@@ -628,3 +629,77 @@ def test_signatures_are_those_of_the_stages() -> None:
     collector = SignatureCollector()
     collector.signatures["key"] = "text"
     assert attempt(FinishRepair(), collector).signatures == {"key": "text"}
+
+
+# Where tool calls are enforced, the end waits for the verdict.
+
+
+def enforced(after: Pipeline | None = None, said: Said | None = None, **more: Any) -> Pipeline:
+    stage = EnforcedAnswer({"lookup": True}, "done", said or Said())
+    return attempt(after=after, enforced=stage, **more)
+
+
+def words(data: bytes) -> str:
+    """The text of a stream, whether it has ended or not."""
+    chunks = [value for value in values(data) if isinstance(value, dict) and "choices" in value]
+    return "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"])
+
+
+def test_the_end_waits_for_the_verdict() -> None:
+    running = enforced()
+    assert words(running.feed(chunk("a"))) == "a"
+    assert not running.awaits_verdict
+    assert b'"finish_reason":"stop"' not in running.feed(chunk("b", "stop") + DONE)
+    assert running.awaits_verdict and running.transcript.ended
+    assert (running.feed(chunk("late")), running.close()) == (b"", b"")
+    *_, last, done = values(running.accept())
+    assert (last["choices"][0]["finish_reason"], done) == ("stop", "[DONE]")
+    assert not running.awaits_verdict
+
+
+def test_another_attempt_goes_on_behind_an_end() -> None:
+    said = Said()
+    first = enforced(said=said)
+    data = first.feed(STREAM)
+    second = enforced(first, said)
+    data += second.feed(ROLE) + second.feed(chunk("c", "stop") + DONE) + second.accept()
+    checker = CHECKERS["openai_chat"]()
+    checker.feed(data)
+    assert checker.close() == []
+    assert words(data) == "ab\n\nc"
+    assert second.transcript.text == "\n\nc"
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_whole_answer_waits_too(stream: bool) -> None:
+    said = Said()
+    first = enforced(said=said, stream=stream)
+    status, before = first.whole(200, json.dumps(BODY).encode())
+    assert (status, first.awaits_verdict) == (200, True)
+    assert bool(before) is stream
+    second = enforced(first, said, stream=stream)
+    status, more = second.whole(200, json.dumps(BODY).encode())
+    data = before + more + second.accept()
+    if stream:
+        assert data.endswith(DONE)
+    else:
+        (choice,) = json.loads(data)["choices"]
+        assert (choice["message"]["content"], choice["finish_reason"]) == ("ab", "stop")
+
+
+def test_upstream_that_breaks_behind_its_last_word_has_said_all() -> None:
+    running = enforced()
+    data = running.feed(chunk("a", "stop")) + running.fail(Failure("gone"))
+    assert words(data) == "a"
+    assert data.endswith(DONE) and b"gone" not in data
+
+
+def test_a_failure_behind_words_of_an_earlier_attempt_is_an_error_of_the_format() -> None:
+    said = Said()
+    first = enforced(said=said)
+    data = first.feed(STREAM)
+    second = enforced(first, said)
+    data += second.feed(OVERLOADED)
+    assert second.held is not None
+    data += second.tell()
+    assert words(data) == "ab" and b"overloaded" in data

@@ -17,7 +17,7 @@ from transforms.events import (
     ToolCallStart,
 )
 from transforms.response import Choice, Response, ResponseCall
-from transforms.transcript import REPAIRS_LIMIT, Transcript
+from transforms.transcript import REPAIRS_LIMIT, Transcript, joined
 
 
 def fed(*events: Event) -> Transcript:
@@ -114,3 +114,15 @@ def test_entries_that_only_upstream_can_read_are_kept(monkeypatch: pytest.Monkey
     monkeypatch.setattr(module, "TEXT_LIMIT", 24)
     transcript = fed(OpaqueReasoning(detail), OpaqueReasoning(detail))
     assert (transcript.response().choices[0].opaque, transcript.complete) == ([detail], False)
+
+
+def test_what_several_attempts_have_said_together() -> None:
+    detail = {"type": "reasoning.text", "text": "h"}
+    first = fed(ReasoningDelta("h"), OpaqueReasoning(detail), TextDelta("a"), ChoiceFinish("stop", "stop"), Finish())
+    last = ChoiceFinish("tool_calls", "tool_calls")
+    second = fed(ReasoningDelta("m"), TextDelta("b"), RefusalDelta("no"), ToolCallStart(0, "c", "f"), last, Finish())
+    said = joined([first, Transcript(), second]).choices[0]
+    assert (said.reasoning, said.text, said.refusal, said.opaque) == ("hm", "ab", "no", [detail])
+    assert said.calls == [ResponseCall("c", "f", "")]
+    assert joined([first, second]).choices[0].finish == last
+    assert first.response().choices[0].text == "a"

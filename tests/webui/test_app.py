@@ -19,6 +19,7 @@ from webui.store import Store
 ROOT = Path(__file__).resolve().parents[2]
 NOW = 1_700_000_000.0
 HOSTILE = "<script>alert(1)</script>"
+UNUSABLE = f"unusable calls: {HOSTILE}"  # a reason may quote the model
 
 
 @pytest.fixture
@@ -39,8 +40,8 @@ def ids(locations: dict[str, str]) -> list[str]:
         if number == 3:
             store.finish_exchange(one, ExchangeOutcome(NOW + 9, "failed", 502, error_type="upstream_error"))
             continue
-        for attempt in (1, 2):
-            store.begin_attempt(AttemptRecord(one, attempt, NOW))
+        for attempt, reprompt in ((1, None), (2, UNUSABLE)):
+            store.begin_attempt(AttemptRecord(one, attempt, NOW, reprompt=reprompt))
             store.append_blob(one, attempt, "upstream_response", f"answer {attempt}".encode())
             store.close_blob(one, attempt, "upstream_response")
             store.finish_attempt(one, attempt, AttemptOutcome("accepted"))
@@ -55,6 +56,8 @@ def ids(locations: dict[str, str]) -> list[str]:
             duration=3.0,
             repairs=[{"kind": "leak", "before": HOSTILE, "after": ""}],
             repair_counts={"leak": 2, "think": 1},
+            enforcement="called" if number else "exhausted",
+            reprompts=[UNUSABLE] if number else ["no tool call", "no tool call"],
         )
         store.finish_exchange(one, outcome)
     store.start()
@@ -78,6 +81,9 @@ def test_the_page_shows_the_last_exchanges(client: FlaskClient, ids: list[str]) 
     assert "3.00 s" in page
     assert "? / 7" in page
     assert "leak × 2, think × 1" in page
+    asked_again = re.findall(r"<td>([^<]*)</td>\n</tr>", page)
+    unusable = "unusable calls: &lt;script&gt;alert(1)&lt;/script&gt;"
+    assert asked_again == ["", "", unusable, unusable, "no tool call, no tool call (exhausted)"]
     with client.get("/static/dashboard.css") as style:
         assert style.status_code == 200
 
@@ -137,12 +143,20 @@ def test_pages_of_the_log(client: FlaskClient, ids: list[str]) -> None:
     whole = client.get("/api/logs").get_json()
     assert whole["next"] is None
     assert whole["items"][2]["repair_counts"] == {"leak": 2, "think": 1}
+    assert [(item["enforcement"], item["reprompts"]) for item in whole["items"]] == [
+        (None, None),
+        (None, []),
+        ("called", [UNUSABLE]),
+        ("called", [UNUSABLE]),
+        ("exhausted", ["no tool call", "no tool call"]),
+    ]
 
 
 def test_one_exchange(client: FlaskClient, ids: list[str]) -> None:
     exchange = client.get(f"/api/logs/{ids[2]}").get_json()
     assert exchange["repairs"] == [{"kind": "leak", "before": HOSTILE, "after": ""}]
-    assert [attempt["number"] for attempt in exchange["attempts"]] == [1, 2]
+    assert (exchange["enforcement"], exchange["reprompts"]) == ("called", [UNUSABLE])
+    assert [(attempt["number"], attempt["reprompt"]) for attempt in exchange["attempts"]] == [(1, None), (2, UNUSABLE)]
 
 
 def test_bodies(client: FlaskClient, ids: list[str]) -> None:

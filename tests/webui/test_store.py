@@ -122,6 +122,8 @@ def test_a_whole_exchange(store: Store) -> None:
             repairs=[{"kind": "leak", "before": "<|x|>", "after": ""}],
             repair_counts={"leak": 2},
             provider="openrouter",
+            enforcement="called",
+            reprompts=("no tool call", "empty answer"),
         ),
     )
     settle(store)
@@ -137,6 +139,8 @@ def test_a_whole_exchange(store: Store) -> None:
         "repair_counts": {"leak": 2},
         "route": "vertex/k2",  # not told again: as it began
         "provider": "openrouter",
+        "enforcement": "called",
+        "reprompts": ["no tool call", "empty answer"],
         "client_request_size": len("body of client_request"),
         "client_response_size": len("body of client_response"),
     }

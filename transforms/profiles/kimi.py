@@ -35,4 +35,5 @@ KIMI_PROFILE = Profile(
     prepare=prepare,
     stages=_stages,
     thinks=lambda model: _NEVER_THINKS.search(model) is None,
+    late_system=True,
 )

@@ -58,13 +58,15 @@ class AnswerContext:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """`matches` says whether a model id belongs to the family, `thinks` whether a model may think."""
+    """`matches` says whether a model id belongs to the family, `thinks` whether a model may think, `late_system`
+    whether its template prints instructions in the middle of a conversation where they stand."""
 
     name: str
     matches: Callable[[str], bool]
     prepare: Callable[[Request, RequestContext], Prepared]
     stages: Callable[[AnswerContext], list[Stage]]
     thinks: Callable[[str], bool] = lambda model: False
+    late_system: bool = False
 
 
 def answer_context(request: Request, prepared: Prepared, *, hold_undecided: bool) -> AnswerContext:

@@ -31,11 +31,28 @@ def test_every_word_is_understood(word: str) -> None:
 
 @pytest.mark.parametrize(
     "word",
-    ["makers-in-content", "cut", "cut=", "cut=a", "delay=fast", "status=ok", "error-700", "error-shape=acme", "gzip=1"],
+    [
+        *("makers-in-content", "cut", "cut=", "cut=a", "delay=fast", "first-after=soon", "reminders", "reminders=two"),
+        *("status=ok", "error-700", "error-shape=acme", "gzip=1"),
+    ],
 )
 def test_what_is_not_understood_is_named(word: str) -> None:
     with pytest.raises(ValueError, match=word):
         read_behaviour(f"kimi+{word}")
+
+
+@pytest.mark.parametrize(
+    ("words", "reminders"),
+    [
+        ("clean", 0),
+        ("no-tool-call-first", 1),
+        ("no-tool-call-first+reminders=2", 2),
+        ("done+reminders=3", 3),
+        ("reminders=0", 0),
+    ],
+)
+def test_reminders_that_help(words: str, reminders: int) -> None:
+    assert read_behaviour(f"kimi+{words}").reminders == reminders
 
 
 def test_numbers_and_times() -> None:

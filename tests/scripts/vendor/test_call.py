@@ -16,6 +16,19 @@ def test_lookup_is_called_before_other_tools_and_done_never() -> None:
     assert offered_call([{"type": "builtin_function"}]) == Call("lookup", {"term": "express"})
 
 
+def test_the_tool_for_the_end_is_known_by_its_final_answer() -> None:
+    ours = {"type": "object", "properties": {"final_answer": {"type": "string"}}}
+    for tools, name, done in [
+        ([tool("done", ours), tool("Bash")], "Bash", "done"),
+        ([tool("done"), tool("end_turn", ours)], "done", "end_turn"),
+        ([tool("done", ours), tool("end_turn", ours)], "done", "end_turn"),
+        ([tool("done", {"properties": "odd"}), tool("Bash", "odd")], "Bash", "done"),
+    ]:
+        made = offered_call(tools)
+        assert (made.name, made.placeholders["done"]) == (name, done)
+        assert made.placeholders["done_id"] == f"functions.{done}:0"
+
+
 def test_arguments_fit_the_tools_schema() -> None:
     schema = {"type": "object", "properties": {"path": {"type": "string"}, "line": {"type": "integer"}}}
     assert offered_call([tool("Read", schema)]).arguments == {"path": "express", "line": 7}

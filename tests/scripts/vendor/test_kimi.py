@@ -86,13 +86,31 @@ def test_once_answers_plainly_after_a_result() -> None:
     assert "<|" not in message("markers-in-content,once", messages=[USER, result])["content"]
 
 
-def test_a_call_only_after_a_reminder() -> None:
-    said = {"role": "assistant", "content": "It is a framework."}
-    reminder = {"role": "system", "content": "Reminder: reply with a tool call."}
-    system = {"role": "system", "content": "Always reply with at least one tool call."}
-    assert "tool_calls" not in message("no-tool-call-first")
-    assert "tool_calls" not in message("no-tool-call-first", messages=[system, USER])
-    assert message("no-tool-call-first", messages=[USER, said, reminder])["tool_calls"]
+SAID = {"role": "assistant", "content": "Let me check that for you."}
+REMINDER = {"role": "system", "content": "Reminder: reply with a tool call."}
+RESULT = {"role": "tool", "content": "sunny", "tool_call_id": "functions.lookup:0"}
+
+
+@pytest.mark.parametrize(
+    ("words", "behind", "content"),
+    [
+        ("no-tool-call-first", [], "Let me check that for you."),
+        ("no-tool-call-first", [SAID, REMINDER], None),
+        ("no-tool-call-first", [SAID, REMINDER, RESULT], "Let me check that for you."),
+        ("no-tool-call-first,once", [SAID, REMINDER, RESULT], "The answer is 42."),
+        ("no-tool-call-first,reminders=2", [SAID, REMINDER], "Let me check that for you."),
+        ("no-tool-call-first,reminders=2", [SAID, REMINDER, SAID, REMINDER], None),
+        ("reminders=2", [SAID, REMINDER], "Let me check that for you."),
+        ("clean-marker-talk,reminders=1", [SAID, REMINDER], None),
+        ("orphan-think,reminders=1", [], "(no content)(no content)  Let me break down... </think>   The answer is 42."),
+        ("no-tool-call", [SAID, REMINDER], "Let me check that for you."),
+    ],
+)
+def test_a_call_only_after_enough_reminders(words: str, behind: list[Any], content: str | None) -> None:
+    said = message(words, messages=[{"role": "system", "content": "Make tool calls."}, USER, *behind])
+    calls = [call["function"] for call in said.get("tool_calls", ())]
+    assert calls == ([] if content else [{"name": "lookup", "arguments": '{"term":"express"}'}])
+    assert content is None or said["content"] == content
 
 
 def test_errors() -> None:

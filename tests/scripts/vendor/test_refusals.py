@@ -60,6 +60,7 @@ BROKEN: dict[str, list[dict[str, Any]]] = {
         {"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": ""}]}]},
     ],
     "developer": [{"messages": [{"role": "developer", "content": "Be brief."}, USER]}],
+    "late-system": [{"messages": [USER, {"role": "system", "content": "Be brief."}]}],
     "cache-control": [
         {"messages": [{"role": "user", "content": [{"type": "text", "text": "a", "cache_control": {}}]}]}
     ],

@@ -185,6 +185,10 @@ def test_pauses_take_their_time(client: httpx.Client) -> None:
     start = time.monotonic()
     client.post(CHAT, json=request("clean+stall=300ms", stream=True))
     assert time.monotonic() - start >= 0.3
+    with client.stream("POST", CHAT, json=request("clean+first-after=300ms", stream=True)) as answer:
+        headed = time.monotonic()
+        next(answer.iter_raw())
+    assert time.monotonic() - headed >= 0.2
 
 
 def test_a_client_that_leaves_is_counted_at_once(client: httpx.Client, simulator: Simulator) -> None:
@@ -209,6 +213,17 @@ def test_requests_are_shown_as_they_came(client: httpx.Client, simulator: Simula
     assert simulator.requests[0].header("x-case") == "Kept"
     client.delete("/_requests")
     assert client.get("/_requests").json() == []
+
+
+def test_times_are_shown_by_conversation(client: httpx.Client) -> None:
+    client.delete("/_times")
+    for words in ("clean", "clean+delay=5ms"):
+        client.post(CHAT, json=request(words, stream=True))
+    first, second = client.get("/_times").json()
+    assert first["conversation"] == second["conversation"] == "Hello"
+    assert first["received"] <= first["sent"] <= second["received"] < second["sent"]
+    client.delete("/_times")
+    assert client.get("/_times").json() == []
 
 
 def test_scripts_are_used_once_each_and_the_last_one_stays(client: httpx.Client) -> None:
