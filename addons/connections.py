@@ -5,6 +5,7 @@ If one of the names used here is gone, mitmproxy has changed: `tests/addons/test
 
 import asyncio
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import Any
 
 from mitmproxy import connection, ctx, http
@@ -18,6 +19,7 @@ STREAMS = 100  # of one HTTP/2 connection, as mitmproxy allows its clients
 _sending: dict[str, ReplayHandler] = {}  # by flow
 
 
+@dataclass
 class OwnHook(commands.StartHook):
     """A hook that a layer of ours waits for, and that is none of any addon's: see `attend`."""
 

@@ -71,9 +71,7 @@ class Exchange:
     lessons: dict[str, set[str]] = field(default_factory=dict)  # by route: what a refusal teaches, if it is true
     repeated: int = 0  # attempts that asked the same route again after a failure
     enforcement: "Enforcement | None" = None  # of tool calls, where the route wants that
-    transcripts: "list[Transcript]" = field(
-        default_factory=list
-    )  # of the attempts that have ended, but for those whose place another took
+    transcripts: "list[Transcript]" = field(default_factory=list)  # of ended attempts that the client has had words of
     secrets: Sequence[bytes] = ()  # of the client and of all attempts, the longest first
     begun: bool = False  # the client has had bytes of the answer
     first_word: float | None = None  # seconds from the start
@@ -102,7 +100,6 @@ class Attempt:
     route: "Route"
     provider: "Provider"
     number: int = 1
-    reprompt: str = ""  # why the model is asked once more, empty where it is not
     served: str = ""  # upstream's id of the model
     endpoint: str = ""
     key: str = ""  # the credential that is presented
@@ -123,7 +120,8 @@ class Attempt:
     streaming: bool = False  # its answer is read as a stream
     failure: Failure | None = None  # before the client had content of it
     replaced: bool = False  # another attempt follows
-    asked_again: str = ""  # why, where it has not failed
+    reprompt: str = ""  # why the model is asked once more, empty where it is not
+    asked_again: str = ""  # why the next attempt asks once more
     over: float | None = None  # when its stream came to its end
     finished: bool = False
 
