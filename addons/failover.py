@@ -7,6 +7,9 @@
          ├─ another route may do better, and the group has one left ──────► that route
          └─ else ─────────────────────────────────────────────────────────► error
 
+An attempt may also be followed without having failed, where the model is to be asked again (`enforcer.py`): then the
+next one goes to the same route, and what the client has had is the beginning of the same answer.
+
 The next attempt is a flow of its own beside the client's, sent as a replay: mitmweb shows it, the log has a row
 for it, and its hooks are the relay's like those of any flow. Its answer goes through the exchange's
 continuation into the response that the client is already waiting for.
