@@ -8,9 +8,10 @@ A hook can change a flow, but some things lie below the hooks:
   answer's cookies here.
 * When upstream cannot be reached, or breaks off, mitmproxy answers with a page of its own or closes the
   connection; the client should get an error in its own format.
-* When another route takes over, or the model is asked again, the client's response goes on with what other flows bring: a stream of ours
-  asks for it in a loop, by a hook of our own, and sends it in place of its own upstream's bytes. For that to be
-  possible as long as it can be, the head of a streamed answer waits for the first bytes behind it.
+* When another route takes over, or the model is asked again, the client's response goes on with what other flows
+  bring: a stream of ours asks for it in a loop, by a hook of our own, and sends it in place of its own upstream's
+  bytes. For that to be possible as long as it can be, the head of a streamed answer waits for the first bytes behind
+  it.
 * A route has its time. A stream wakes up to see whether it is over, wherever it waits, the connection's
   establishment included.
 * With `connection_strategy=lazy`, which rerouting needs, a CONNECT opens no connection. For hosts that are
