@@ -190,7 +190,8 @@ def _state(attempt: Attempt) -> Literal["failed", "complete", "cancelled"]:
     transcript = attempt.pipeline.transcript
     if attempt.failure or transcript.failure:
         return "failed"
-    return "complete" if transcript.ended else "cancelled"
+    # Where another one was to follow and has not begun, the client has left before it.
+    return "complete" if transcript.ended and not attempt.replaced else "cancelled"
 
 
 def _generation(transcript: Transcript) -> str:

@@ -13,6 +13,7 @@ The first passage of an answer is never held and never changed.
 """
 
 LIMIT = 32 * 1024  # characters before a passage with which it is compared
+LINES = 100  # of them, where what it repeats may begin
 
 
 class Passages:
@@ -20,18 +21,26 @@ class Passages:
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
+        self._size = 0
         self.has_words = False
 
     def begin(self) -> "Passage":
         """The next passage."""
-        self._pieces = ["".join(self._pieces)[-LIMIT:]]
+        self._keep_the_latest()
         return Passage(self, self._pieces[0])
 
     def say(self, text: str) -> str:
         """Takes note of what the client is sent, and gives it back."""
         self._pieces.append(text)
+        self._size += len(text)
+        if self._size > 2 * LIMIT:
+            self._keep_the_latest()
         self.has_words = self.has_words or not (not text or text.isspace())
         return text
+
+    def _keep_the_latest(self) -> None:
+        self._pieces = ["".join(self._pieces)[-LIMIT:]]
+        self._size = len(self._pieces[0])
 
 
 class Passage:
@@ -90,11 +99,14 @@ class Passage:
         before, tail = self._before, ""
         agreeing = []
         for start in self._from:
-            latest = before[start:]
-            if latest.startswith(held) or (held.startswith(latest) and held[len(latest) :].isspace()):
+            left = len(before) - start
+            if before.startswith(held, start):
                 agreeing.append(start)
-            elif held.startswith(latest) and held[len(latest)].isspace():
-                tail = tail or latest
+            elif len(held) > left and held.startswith(before[start:]) and held[left].isspace():
+                if held[left:].isspace():
+                    agreeing.append(start)
+                else:
+                    tail = tail or before[start:]
         self._from = agreeing
         if agreeing:
             return True
@@ -111,9 +123,10 @@ class Passage:
 
 
 def _line_starts(text: str) -> list[int]:
-    starts, at = [], 0
+    starts: list[int] = []
+    at = 0
     for line in text.split("\n"):
         if line.strip():
             starts.append(at + len(line) - len(line.lstrip()))
         at += len(line) + 1
-    return starts
+    return starts[-LINES:]

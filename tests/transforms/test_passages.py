@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.passages import LIMIT, Passages
+from transforms.passages import LIMIT, LINES, Passages
 
 WORDS = "Let me check that for you."
 
@@ -111,9 +111,10 @@ def test_blanks_are_no_words() -> None:
     assert all_of_it.has_words
 
 
-def test_only_the_latest_words_are_compared() -> None:
-    filling = "x" * LIMIT
-    assert said(f"{WORDS}\n{filling}", WORDS) == f"{WORDS}\n{filling}\n\n{WORDS}"
+@pytest.mark.parametrize("filling", ["x" * LIMIT, "x\n" * LINES + "x", ("x" * 50 + "\n") * LIMIT])
+@pytest.mark.parametrize("size", [0, 4096])
+def test_only_the_latest_words_are_compared(filling: str, size: int) -> None:
+    assert said(f"{WORDS}\n{filling}.", WORDS, size=size) == f"{WORDS}\n{filling}.\n\n{WORDS}"
 
 
 TEXTS = st.lists(st.text("ab. \n", max_size=12), min_size=1, max_size=4)
