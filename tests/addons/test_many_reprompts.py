@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from scripts.vendor.server import Simulator
+from scripts.vendor.server import Simulator, running_simulator
 from tests.addons.conftest import served_by
 from tests.addons.crowd import PROBE, Log, http_client, is_quiet
 from tests.formats import CLIENTS
@@ -27,8 +27,21 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def proxy(start_shared: Any, session_simulator: Simulator, probe: Path) -> Any:
-    models = [served_by(session_simulator.url, ensure_tool_call=True, family="kimi")]
+def vendor() -> Iterator[Simulator]:
+    """One that no other proxy keeps a connection to."""
+    with running_simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(vendor: Simulator) -> Simulator:
+    vendor.forget()
+    return vendor
+
+
+@pytest.fixture(scope="module")
+def proxy(start_shared: Any, vendor: Simulator, probe: Path) -> Any:
+    models = [served_by(vendor.url, ensure_tool_call=True, family="kimi")]
     return start_shared(models, arguments=["-s", str(PROBE)], environment={"PROBE": str(probe)})
 
 
