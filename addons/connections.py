@@ -11,12 +11,10 @@ from typing import Any
 from mitmproxy import connection, ctx, http
 from mitmproxy import flow as flows
 from mitmproxy.addons.clientplayback import ReplayHandler
-from mitmproxy.proxy import commands
+from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 
 STREAMS = 100  # of one HTTP/2 connection, as mitmproxy allows its clients
-
-_sending: dict[str, ReplayHandler] = {}  # by flow
 
 
 @dataclass
@@ -28,14 +26,33 @@ class OwnHook(commands.StartHook):
         raise NotImplementedError
 
 
+class _Sending(ReplayHandler):
+    """mitmproxy's handler of a flow that is replayed, which can be given up. It would go on after a hook that was under
+    way at that moment, and open a connection that nobody closes (mitmproxy 12)."""
+
+    given_up = False
+
+    async def server_event(self, event: events.Event) -> None:
+        if not self.given_up:
+            await super().server_event(event)
+
+    async def open_connection(self, command: commands.OpenConnection) -> None:
+        if not self.given_up:
+            await super().open_connection(command)
+
+
+_sending: dict[str, _Sending] = {}  # by flow
+
+
 async def send(flow: http.HTTPFlow) -> None:
     """Sends a flow of our own, as when somebody replays one; through all hooks, until it is over. Cancelling it
     closes its connection and ends the flow."""
     flow.is_replay = "request"
-    handler = _sending[flow.id] = ReplayHandler(flow, ctx.options)
+    handler = _sending[flow.id] = _Sending(flow, ctx.options)
     try:
         await handler.replay()
     except asyncio.CancelledError:
+        handler.given_up = True
         for transport in handler.transports.values():
             if transport.handler:
                 transport.handler.cancel()

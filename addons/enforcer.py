@@ -32,11 +32,11 @@ class Enforcer:
             if decision.result == "exhausted":
                 logger.warning("%s: no tool call after %d reminders", exchange.id, len(enforcement.reasons))
             return False
+        attempt.asked_again = decision.reason
         if exchange.left:
             return False
         reason = Mask(exchange.secrets).text(decision.reason, SHOWN)
         logger.info("%s: %s, the model is asked again", exchange.id, reason)
         enforcement.ask_again(decision, answer)
-        attempt.asked_again = decision.reason
         self._failover.follow(attempt, attempt.route)
         return True

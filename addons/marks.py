@@ -23,9 +23,9 @@ def mark(attempt: Attempt) -> None:
         comment += f" · asked again: {mask.text(attempt.reprompt, SHOWN)}"
     if failure is not None:
         comment += f" · failed: {failure.type}" + (", another attempt follows" if attempt.replaced else "")
-    elif attempt.asked_again:
+    elif attempt.asked_again and attempt.replaced:
         comment += f" · {mask.text(attempt.asked_again, SHOWN)}, another attempt follows"
-    elif attempt.finished and not transcript.ended:
+    elif attempt.finished and (attempt.asked_again or not transcript.ended):
         comment += " · the client left"
     if counts:
         comment += f" · repaired: {counts}"

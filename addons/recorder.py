@@ -191,7 +191,7 @@ def _state(attempt: Attempt) -> Literal["failed", "complete", "cancelled"]:
     if attempt.failure or transcript.failure:
         return "failed"
     # Where another one was to follow and has not begun, the client has left before it.
-    return "complete" if transcript.ended and not attempt.replaced else "cancelled"
+    return "complete" if transcript.ended and not attempt.asked_again else "cancelled"
 
 
 def _generation(transcript: Transcript) -> str:

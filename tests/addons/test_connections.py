@@ -28,7 +28,7 @@ from tests.addons.test_splice import CHANGED
         (ReplayHandler.replay, ["self.done.wait()"]),
         (ReplayHandler.handle_hook, ["HttpResponseHook", "HttpErrorHook", "self.done.set()"]),
         (ProxyConnectionHandler.handle_hook, ["with self.timeout_watchdog.disarm():", "handle_lifecycle(hook)"]),
-        (server.ConnectionHandler.hook_task, ["await self.handle_hook(hook)"]),
+        (server.ConnectionHandler.hook_task, ["await self.handle_hook(hook)", "self.server_event("]),
         (server.ConnectionHandler.__init__, ["self.transports = {}", "self.max_conns"]),
         (server.ConnectionHandler.open_connection, ["self.max_conns[command.connection.address]"]),
         (server.ConnectionHandler.drain_writers, ["transport.writer.drain()"]),

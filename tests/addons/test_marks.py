@@ -52,6 +52,7 @@ def marked(events: list[Any], repairs: Sequence[Repair] = (), **fields: Any) -> 
             {"asked_again": "no tool call", "replaced": True},
             (":repeat:", "kimi → openai/k2 · no tool call, another attempt follows"),
         ),
+        (ENDED, {"asked_again": "no tool call"}, (":repeat:", "kimi → openai/k2 · the client left")),
         (
             [],
             {"number": 2, "reprompt": "no tool call", "finished": False},
@@ -65,5 +66,5 @@ def test_what_a_person_sees(events: list[Any], fields: dict[str, Any], expected:
 
 @pytest.mark.parametrize("place", ["reprompt", "asked_again"])
 def test_a_reason_repeats_no_secret(place: str) -> None:
-    _, comment = marked(ENDED, **{place: "unusable calls: secret-0123456789 {}"})
+    _, comment = marked(ENDED, replaced=True, **{place: "unusable calls: secret-0123456789 {}"})
     assert "secret" not in comment and "unusable calls" in comment
