@@ -25,6 +25,7 @@ from transforms.verdict import retry_headers
 
 CONNECT_TIMEOUT = 15.0  # seconds
 LINGERING = 0.5  # seconds that upstream may keep a connection open behind the end of its answer
+LINGERING_REPLACED = 0.05  # where the next attempt is on its way, and the client waits for its first words
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ class Relay:
         if attempt is None or attempt.failure is not None:
             return None
         if attempt.over is not None:
-            return attempt.over + LINGERING - time.monotonic()
+            return attempt.over + (LINGERING_REPLACED if attempt.replaced else LINGERING) - time.monotonic()
         since = attempt.clock if attempt.heard is None else attempt.heard
         return since + _limit(attempt) - time.monotonic()
 
@@ -228,7 +229,11 @@ class Relay:
             # The answer is there, and ends as it would without enforcement.
             logger.exception("%s: the answer could not be judged", attempt.exchange.id)
             goes_on = False
-        return b"" if goes_on else attempt.pipeline.accept()
+        if not goes_on:
+            return attempt.pipeline.accept()
+        # Now, and not when its flow ends: upstream may keep that open for longer than the next attempt takes.
+        attempt.exchange.transcripts.append(attempt.pipeline.transcript)
+        return b""
 
     def fail(self, attempt: Attempt, failure: Failure) -> list[bytes]:
         """The stream cannot be read on."""
@@ -278,7 +283,7 @@ class Relay:
         self._failover.ended(attempt)
         self.recorder.end_attempt(attempt)
         learn(self._state, attempt)
-        if attempt.failure is None or not attempt.replaced:  # else the client has had nothing of it
+        if not attempt.replaced:  # a replaced one is there since its verdict, or the client has had nothing of it
             attempt.exchange.transcripts.append(attempt.pipeline.transcript)
         mark(attempt)
         response = attempt.flow.response

@@ -262,6 +262,32 @@ def test_however_upstream_ends_its_answers(
     assert len(simulator.requests) == 2
 
 
+def test_upstream_that_keeps_a_connection_open_behind_its_answer(
+    forced: Any, simulator: Simulator, scripted: Callable[..., None], until: Any
+) -> None:
+    """Then the second attempt, and with it the exchange, is over before the first one's flow is."""
+    thought = (
+        "data: " + json.dumps({"choices": [{"index": 0, "delta": {"reasoning_content": "Where is it?"}}]}) + "\n\n"
+    )
+    used = "data: " + json.dumps({"choices": [], "usage": {"prompt_tokens": 10, "completion_tokens": 3}}) + "\n\n"
+    first = [thought, chunk(WORDS), chunk(finish="stop"), used, DONE]
+    scripted("kimi", first, end="hang")
+    scripted("kimi", [*CALLED[:-1], used, DONE])
+    asking, client = CLIENTS[0], forced.client()
+    body = asking.request(asking.say(QUESTION), WEATHER, model="kimi", stream=True)
+    answer = client.post("/v1/chat/completions", json=body)
+    row = logged(forced, answer, until)
+    assert (row["input_tokens"], row["output_tokens"], row["preview"]) == (20, 6, WORDS)
+    assert (row["state"], row["enforcement"], row["attempt_count"]) == ("complete", "called", 2)
+    call = {name: value for name, value in CALL[0].items() if name != "index"}
+    came_home = {"role": "assistant", "content": read(asking, answer).text, "tool_calls": [call]}
+    result = {"role": "tool", "tool_call_id": "c1", "content": SUNNY}
+    scripted("kimi", [chunk(SUNNY), chunk(finish="stop"), DONE], CALLED)
+    client.post("/v1/chat/completions", json={**body, "messages": [*body["messages"], came_home, result]})
+    sent = json.loads(simulator.requests[2].body)["messages"]
+    assert [message.get("reasoning_content") for message in sent if message["role"] == "assistant"] == ["Where is it?"]
+
+
 @EACH_CLIENT
 def test_upstream_that_answers_with_a_body_where_a_stream_was_asked_for(
     forced: Any, simulator: Simulator, scripted: Callable[..., None], asking: Any

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from scripts.vendor.server import Simulator
+from scripts.vendor.server import Simulator, running_simulator
 from tests.addons.breaking import Phase, Server
 from tests.addons.conftest import served_by
 from tests.addons.crowd import PROBE, Log, http_client, is_quiet
@@ -74,11 +74,18 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def proxy(start_shared: Any, session_simulator: Simulator, gated: GatedServer, probe: Path) -> Any:
+def simulator() -> Iterator[Simulator]:
+    """One that no other proxy keeps a connection to."""
+    with running_simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="module")
+def proxy(start_shared: Any, simulator: Simulator, gated: GatedServer, probe: Path) -> Any:
     """Names that begin with `hangs` are the gated server's, all others the simulator's."""
     enforced = {"ensure_tool_call": True, "family": "kimi"}
     hangs = {**served_by("", provider_config={"base_url": gated.url}, **enforced), "name": "hangs-*"}
-    models = [hangs, served_by(session_simulator.url, **enforced)]
+    models = [hangs, served_by(simulator.url, **enforced)]
     return start_shared(models, arguments=["-s", str(PROBE)], environment={"PROBE": str(probe)})
 
 
