@@ -6,9 +6,13 @@ SQLite and PostgreSQL share. A database of a newer version than we know is left 
 by old rules could break it for the newer proxy that shares it.
 """
 
+import json
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, inspect, text
+
+from webui.documents import document
+from webui.records import Words, number_of
 
 
 class NewerSchemaError(RuntimeError):
@@ -75,7 +79,81 @@ def add_enforcement(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE attempts ADD COLUMN reprompt TEXT"))
 
 
-MIGRATIONS: Sequence[Callable[[Connection], None]] = (create_log, add_estimate, add_cost_and_host, add_enforcement)
+def add_search(connection: Connection) -> None:
+    """Version 5: what the dashboard shows besides, counts of what happened, and the index by which exchanges are found.
+    Of the words of exchanges that are in the log already only the preview is known."""
+    for column in (
+        "updated_at DOUBLE PRECISION",
+        "client_agent TEXT",
+        "client_url TEXT",
+        "client_request_headers JSON",
+        "client_response_headers JSON",
+        "tools JSON",
+    ):
+        connection.execute(text(f"ALTER TABLE exchanges ADD COLUMN {column}"))
+    for column in ("upstream_url TEXT", "upstream_format TEXT", "flow_id TEXT", "error_type TEXT"):
+        connection.execute(text(f"ALTER TABLE attempts ADD COLUMN {column}"))
+    for column in ("upstream_request_headers JSON", "upstream_response_headers JSON"):
+        connection.execute(text(f"ALTER TABLE attempts ADD COLUMN {column}"))
+    for column in ("queued BIGINT", "about JSON"):
+        connection.execute(text(f"ALTER TABLE writers ADD COLUMN {column}"))
+    connection.execute(text("UPDATE exchanges SET updated_at = started_at"))
+    connection.execute(text("CREATE INDEX exchanges_updated ON exchanges (updated_at, id)"))
+    connection.execute(
+        text("""
+        CREATE TABLE statistics (
+            time BIGINT NOT NULL, writer TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL,
+            counts JSON NOT NULL, PRIMARY KEY (time, writer, provider, model))
+        """)
+    )
+    if connection.dialect.name == "sqlite":
+        connection.execute(
+            text("""
+            CREATE VIRTUAL TABLE documents USING fts5 (
+                exchange_id UNINDEXED, terms, request, answer, reasoning, calls, repairs,
+                tokenize = 'unicode61 remove_diacritics 2')
+            """)
+        )
+    else:
+        words = "request || ' ' || answer || ' ' || reasoning || ' ' || calls || ' ' || repairs"
+        connection.execute(
+            text(f"""
+            CREATE TABLE documents (
+                rowid BIGINT NOT NULL PRIMARY KEY, exchange_id TEXT NOT NULL, terms TEXT NOT NULL,
+                request TEXT NOT NULL, answer TEXT NOT NULL, reasoning TEXT NOT NULL, calls TEXT NOT NULL,
+                repairs TEXT NOT NULL,
+                words TSVECTOR GENERATED ALWAYS AS (to_tsvector('simple', {words})) STORED)
+            """)
+        )
+        connection.execute(text("CREATE INDEX documents_words ON documents USING GIN (words)"))
+    _index_all(connection)
+
+
+def _index_all(connection: Connection) -> None:
+    """Makes the documents of all exchanges that have ended, a thousand at a time."""
+    query = text("SELECT * FROM exchanges WHERE state <> 'running' AND id > :last ORDER BY id LIMIT 1000")
+    command = text("""
+        INSERT INTO documents (rowid, exchange_id, terms, request, answer, reasoning, calls, repairs)
+        VALUES (:rowid, :exchange_id, :terms, :request, :answer, :reasoning, :calls, :repairs)
+    """)
+    last, number = "", 0
+    while rows := connection.execute(query, {"last": last}).mappings().all():
+        documents = []
+        for row in rows:
+            number = max(number + 1, number_of(row["id"]))  # older ids of one millisecond may share theirs
+            fields = {**row, "repair_counts": json.loads(row["repair_counts"] or "{}")}
+            documents.append(document(fields, Words(answer=row["preview"] or "")) | {"rowid": number})
+        connection.execute(command, documents)
+        last = rows[-1]["id"]
+
+
+MIGRATIONS: Sequence[Callable[[Connection], None]] = (
+    create_log,
+    add_estimate,
+    add_cost_and_host,
+    add_enforcement,
+    add_search,
+)
 LATEST = len(MIGRATIONS)
 
 

@@ -4,19 +4,28 @@ Rows are handed out as plain dicts with the names of the columns. Each call open
 that a log that was moved, deleted or made anew in the meantime is seen as it is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, func, select, text, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 
 from webui.blobs import Blob, BlobReader
-from webui.database import error_text, parse_location, reader_engine
+from webui.database import error_text, is_sqlite, parse_location, reader_engine
+from webui.filters import Clause
 from webui.migrations import LATEST, schema_version
-from webui.records import ATTEMPTS, EXCHANGES, WRITERS, BlobKey
+from webui.records import BlobKey, number_of
+from webui.search import TEXTS_OF, ask, find, matches_index, matches_words
+from webui.tables import ATTEMPTS, DOCUMENTS, EXCHANGES, STATISTICS, WRITERS
 
 LOOKED_AT = 20  # exchanges that are looked at for each one wanted, so that a large log is not read to its beginning
-_LISTED = [column for column in EXCHANGES.columns if column.name != "repairs"]
+# Too long for a list, of which a page has hundreds.
+_NOT_LISTED = {"repairs", "client_request_headers", "client_response_headers", "client_url"}
+_LISTED = [column for column in EXCHANGES.columns if column.name not in _NOT_LISTED]
+
+
+RUNNING = text("exchanges.state = 'running'")  # a bound value would keep the partial index from being used
 
 
 class LogUnavailableError(RuntimeError):
@@ -31,7 +40,9 @@ class Reader:
     """
 
     def __init__(self, database_url: str, blob_url: str) -> None:
-        self._engine = reader_engine(parse_location(database_url))
+        url = parse_location(database_url)
+        self._engine = reader_engine(url)
+        self._indexed = is_sqlite(url)
         self._blobs = BlobReader(blob_url)
 
     def get_exchange(self, exchange_id: str) -> dict[str, Any] | None:
@@ -39,13 +50,70 @@ class Reader:
         rows = self._select(select(EXCHANGES).where(EXCHANGES.c.id == exchange_id))
         return rows[0] if rows else None
 
-    def list_exchanges(self, limit: int, before: str | None = None) -> list[dict[str, Any]]:
-        """Exchanges, newest first, without `repairs`; with `before`, those older than the exchange of that
-        id. The last one's id is the next page's `before`."""
-        query = select(*_LISTED).order_by(EXCHANGES.c.id.desc()).limit(limit)
-        if before is not None:
-            query = query.where(EXCHANGES.c.id < before)
-        return self._select(query)
+    def list_exchanges(
+        self, limit: int, before: str | None = None, clauses: Sequence[Clause] = ()
+    ) -> list[dict[str, Any]]:
+        """Exchanges that fit the clauses, newest first, without what is too long for a list; with `before`, those older
+        than the exchange of that id. The last one's id is the next page's `before`. Raises ValueError for clauses that
+        cannot be asked."""
+        question = ask(clauses)
+        older = [EXCHANGES.c.id < before] if before else []
+        if not question.words and (not question.match or not self._indexed):
+            return self._select(_newest(select(*_LISTED).where(*question.all, *older), limit))
+        found = select(*_LISTED).join(DOCUMENTS, DOCUMENTS.c.exchange_id == EXCHANGES.c.id)
+        if self._indexed:
+            found = found.where(matches_index(question), *question.exact).order_by(DOCUMENTS.c.rowid.desc())
+            if before:
+                found = found.where(DOCUMENTS.c.rowid <= number_of(before))
+            found = found.where(*older).limit(limit)
+        else:
+            found = _newest(found.where(*matches_words(question), *question.all, *older), limit)
+        running = _newest(select(*_LISTED).where(RUNNING, *question.all, *older), limit)
+
+        def read(connection: Connection) -> list[dict[str, Any]]:
+            rows = [dict(row._mapping) for row in connection.execute(found)]
+            if not any(not negated for _, negated in question.words):  # what still runs has no words yet
+                rows += [dict(row._mapping) for row in connection.execute(running)]
+            return sorted(rows, key=itemgetter("id"), reverse=True)[:limit]
+
+        return self._read(read)
+
+    def search(self, clauses: Sequence[Clause], kinds: Sequence[str], limit: int) -> list[dict[str, Any]]:
+        """Exchanges in whose bodies of these kinds the words of the clauses are, newest first; each with `matches`, a
+        list of `{kind, before, match, after}`. Raises ValueError as `list_exchanges` does."""
+        question = ask(clauses, sorted({column for kind in kinds for column in TEXTS_OF[kind]}))
+        columns = [DOCUMENTS.c[name] for name in question.texts]
+        found = select(*_LISTED, *columns).join(DOCUMENTS, DOCUMENTS.c.exchange_id == EXCHANGES.c.id)
+        if self._indexed and question.match:
+            found = found.where(matches_index(question), *question.exact).order_by(DOCUMENTS.c.rowid.desc())
+        else:
+            found = found.where(*([] if self._indexed else matches_words(question)), *question.all)
+            found = found.order_by(EXCHANGES.c.id.desc())
+        rows = self._select(found.limit(limit))
+        wanted = [words for words, negated in question.words if not negated]
+        for row in rows:
+            texts = {name: row.pop(name) for name in question.texts}
+            row["matches"] = list(find(texts, wanted, kinds))
+        return rows
+
+    def changed_exchanges(self, limit: int, after: tuple[float, str] | None) -> list[dict[str, Any]]:
+        """Exchanges that began or changed after that time and id (`updated_at` and `id` of the last one known), the
+        oldest change first; without, the newest."""
+        place = tuple_(EXCHANGES.c.updated_at, EXCHANGES.c.id)
+        query = select(*_LISTED).limit(limit)
+        if after is None:
+            newest = query.order_by(EXCHANGES.c.updated_at.desc(), EXCHANGES.c.id.desc())
+            return self._select(newest.where(EXCHANGES.c.updated_at.is_not(None)))[::-1]
+        return self._select(query.where(place > after).order_by(EXCHANGES.c.updated_at, EXCHANGES.c.id))
+
+    def statistics(self, since: float, until: float) -> list[dict[str, Any]]:
+        """The rows of `statistics` that begin in a span of time, the oldest first."""
+        query = select(STATISTICS).where(STATISTICS.c.time >= since, STATISTICS.c.time < until)
+        return self._select(query.order_by(STATISTICS.c.time))
+
+    def running_count(self) -> int:
+        """How many exchanges have not ended."""
+        return int(self._read(lambda connection: connection.execute(select(func.count()).where(RUNNING)).scalar() or 0))
 
     def token_evidence(self, limit: int = 200) -> list[tuple[str, int, int]]:
         """How good the estimates were: (model, estimated input tokens, input tokens) of the newest complete
@@ -64,6 +132,11 @@ class Reader:
     def writers(self) -> list[dict[str, Any]]:
         """The processes that write this log now, each with what it lost: `dropped`, `failed`, `last_error`."""
         return self._select(select(WRITERS).where(WRITERS.c.stopped_at.is_(None)).order_by(WRITERS.c.started_at))
+
+    def last_writer(self) -> dict[str, Any] | None:
+        """The process that wrote this log last, which may have ended."""
+        rows = self._select(select(WRITERS).order_by(WRITERS.c.seen_at.desc()).limit(1))
+        return rows[0] if rows else None
 
     def read_blob(self, exchange_id: str, attempt: int, kind: str) -> Blob | None:
         """A body, None where there is none. Raises ValueError for an id or a kind that cannot be one."""
@@ -86,3 +159,7 @@ class Reader:
                 return question(connection)
         except (SQLAlchemyError, OSError) as error:
             raise LogUnavailableError(error_text(error)) from error
+
+
+def _newest(query: Select[Any], limit: int) -> Select[Any]:
+    return query.order_by(EXCHANGES.c.id.desc()).limit(limit)

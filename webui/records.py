@@ -1,28 +1,48 @@
-"""What the log stores: the values a caller hands over, and the tables they go to.
+"""What the log stores: the values a caller hands over.
 
 Times are seconds since 1970 as floats, durations seconds, sizes uncompressed bytes. None means not known. The
 fields of the dataclasses are columns of the same name, so that there is one list of names and no mapping.
 
-Two tables describe traffic. `exchanges` has a row for each request of a client, `attempts` one for each
-request that was sent upstream for it. A third, `writers`, has a row for each proxy process that writes here:
-it is how the next one knows which of the rows that are still `running` belong to a process that died, and how
-the dashboard, which is another process, learns what was lost.
+The tables are in `tables.py`.
 """
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
-
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Double, Index, Integer, MetaData, Table, Text, text
 
 State = Literal["running", "complete", "failed", "cancelled", "interrupted"]
 BlobKind = Literal["client_request", "upstream_request", "upstream_response", "client_response"]
 BLOB_KINDS: tuple[str, ...] = get_args(BlobKind)
 
+type Headers = Sequence[tuple[str, str]]
+
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: sorts like the number it spells
+_NUMBER = 65  # bits of an id behind those of its number
 _ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}", re.ASCII)
+
+
+class Words(NamedTuple):
+    """What can be searched for: what was new in the request, and the answer as the client got it, with the names and
+    arguments of its calls. `repairs` is what stood in upstream's answer where it was repaired."""
+
+    request: str = ""
+    answer: str = ""
+    reasoning: str = ""
+    calls: str = ""
+    repairs: str = ""
+
+
+class CallCounts(NamedTuple):
+    """How many answers to a request with tools there were (0 or 1), how many of them had a call; the calls, and how
+    many of them their tools' schemas allow: as upstream sent them, and as the client got them."""
+
+    offered: int = 0
+    answered: int = 0
+    calls: int = 0
+    valid_before: int = 0
+    valid_after: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +59,9 @@ class ExchangeRecord:
     provider: str | None = None
     model: str | None = None
     client_address: str | None = None
+    client_agent: str | None = None
+    client_url: str | None = None
+    client_request_headers: Headers | None = None
     stream: bool | None = None
     session_key: str | None = None
     estimated_input_tokens: int | None = None
@@ -51,7 +74,9 @@ class ExchangeOutcome:
     bounded by the caller; `repair_counts`, `{kind: n}`, counts all of them. `cost_usd` is what the provider said
     that it cost, in dollars; it and the tokens sum those of all attempts. Where tool calls were enforced, `enforcement`
     is what became of it (`called`, `ended`, `exhausted` …; None elsewhere, and where the answer never came to its end),
-    and `reprompts` says why each re-prompt was sent, in order. The caller has taken secrets out of every text."""
+    and `reprompts` says why each re-prompt was sent, in order. The caller has taken secrets out of every text. `tools`
+    are the names of the tools that were called. `words` gives the texts that can be searched for; the writer's thread
+    calls it, as it may take a while."""
 
     finished_at: float
     state: Literal["complete", "failed", "cancelled"]
@@ -68,6 +93,8 @@ class ExchangeOutcome:
     duration: float | None = None
     attempt_count: int | None = None
     tool_call_count: int | None = None
+    tools: Sequence[str] = ()
+    client_response_headers: Headers | None = None
     repairs: Sequence[Mapping[str, Any]] = ()
     repair_counts: Mapping[str, int] = field(default_factory=dict)
     preview: str | None = None
@@ -76,13 +103,14 @@ class ExchangeOutcome:
     model: str | None = None
     enforcement: str | None = None
     reprompts: Sequence[str] = ()
+    words: Callable[[], Words] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
     """A request that is sent upstream. `number` counts from 1 within its exchange; `upstream_host` is where it went,
-    with the port where that is not the usual one; `reprompt` says why the model is asked once more, None where it is
-    not."""
+    with the port where that is not the usual one; `flow_id` is mitmproxy's; `reprompt` says why the model is asked once
+    more, None where it is not."""
 
     exchange_id: str
     number: int
@@ -91,16 +119,22 @@ class AttemptRecord:
     provider: str | None = None
     model: str | None = None
     upstream_host: str | None = None
+    upstream_url: str | None = None
+    upstream_format: str | None = None
+    upstream_request_headers: Headers | None = None
+    flow_id: str | None = None
     reprompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptOutcome:
     """How an attempt ended: `outcome` is a word for what became of it, `reason` why. `status` is upstream's
-    HTTP status, `duration` and `time_to_first_token` count from the attempt's own start."""
+    HTTP status, `duration` and `time_to_first_token` count from the attempt's own start. `count_calls` says how good
+    the answer's calls were; the writer's thread calls it, as it may take a while."""
 
     outcome: str
     reason: str | None = None
+    error_type: str | None = None
     status: int | None = None
     finish_reason: str | None = None
     time_to_first_token: float | None = None
@@ -111,7 +145,9 @@ class AttemptOutcome:
     reasoning_tokens: int | None = None
     cost_usd: float | None = None
     upstream_request_id: str | None = None
+    upstream_response_headers: Headers | None = None
     repair_counts: Mapping[str, int] = field(default_factory=dict)
+    count_calls: Callable[[], CallCounts] | None = None
 
 
 class BlobKey(NamedTuple):
@@ -122,100 +158,11 @@ class BlobKey(NamedTuple):
     kind: str
 
 
-METADATA = MetaData()
-
-
-def _usage() -> list[Column[Any]]:
-    names = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
-    return [*(Column(name, BigInteger) for name in names), Column("cost_usd", Double)]
-
-
-EXCHANGES = Table(
-    "exchanges",
-    METADATA,
-    Column("id", Text, primary_key=True),
-    Column("writer", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("started_at", Double, nullable=False),
-    Column("finished_at", Double),
-    Column("client_format", Text),
-    Column("asked_model", Text),
-    Column("route", Text),
-    Column("provider", Text),
-    Column("model", Text),
-    Column("client_address", Text),
-    Column("stream", Boolean),
-    Column("session_key", Text),
-    Column("estimated_input_tokens", BigInteger),
-    Column("status", Integer),
-    Column("finish_reason", Text),
-    Column("error_type", Text),
-    Column("error_message", Text),
-    *_usage(),
-    Column("time_to_first_token", Double),
-    Column("duration", Double),
-    Column("attempt_count", Integer),
-    Column("tool_call_count", Integer),
-    Column("repairs", JSON(none_as_null=True)),
-    Column("repair_counts", JSON(none_as_null=True)),
-    Column("preview", Text),
-    Column("enforcement", Text),
-    Column("reprompts", JSON(none_as_null=True)),
-    Column("client_request_size", BigInteger),
-    Column("client_response_size", BigInteger),
-    # Few rows are running: the index stays tiny, and a start need not read a million rows to find them.
-    Index(
-        "exchanges_running",
-        "writer",
-        sqlite_where=text("state = 'running'"),
-        postgresql_where=text("state = 'running'"),
-    ),
-)
-
-ATTEMPTS = Table(
-    "attempts",
-    METADATA,
-    Column("exchange_id", Text, primary_key=True),
-    Column("number", Integer, primary_key=True),
-    Column("started_at", Double, nullable=False),
-    Column("route", Text),
-    Column("provider", Text),
-    Column("model", Text),
-    Column("upstream_host", Text),
-    Column("reprompt", Text),
-    Column("outcome", Text, nullable=False),
-    Column("reason", Text),
-    Column("status", Integer),
-    Column("finish_reason", Text),
-    Column("time_to_first_token", Double),
-    Column("duration", Double),
-    *_usage(),
-    Column("upstream_request_id", Text),
-    Column("repair_counts", JSON(none_as_null=True)),
-    Column("upstream_request_size", BigInteger),
-    Column("upstream_response_size", BigInteger),
-)
-
-WRITERS = Table(
-    "writers",
-    METADATA,
-    Column("id", Text, primary_key=True),
-    Column("host", Text, nullable=False),
-    Column("pid", Integer, nullable=False),
-    Column("started_at", Double, nullable=False),
-    Column("seen_at", Double, nullable=False),
-    Column("stopped_at", Double),
-    Column("dropped", BigInteger, nullable=False),
-    Column("failed", BigInteger, nullable=False),
-    Column("last_error", Text),
-)
-
-
 class ExchangeIds:
     """Makes exchange ids: 26 characters as in a ULID, 48 bits of milliseconds and 80 of chance.
 
     Each is greater than the one before, also within a millisecond and when the clock goes backwards: ids are
-    what the log is sorted by, and a new exchange must not appear behind old ones.
+    what the log is sorted by, and a new exchange must not appear behind old ones. So is its `number_of`.
     """
 
     def __init__(self) -> None:
@@ -224,10 +171,14 @@ class ExchangeIds:
     def make(self, now: float) -> str:
         """The next id; `now` in seconds since 1970."""
         number = int(now * 1000) << 80 | secrets.randbits(80)
-        if number <= self._latest:
-            number = self._latest + 1 + secrets.randbits(32)
+        if number >> _NUMBER <= self._latest >> _NUMBER:
+            number = ((self._latest >> _NUMBER) + 1) << _NUMBER | secrets.randbits(_NUMBER)
         self._latest = number
-        return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+        return _spelled(number)
+
+
+def _spelled(number: int) -> str:
+    return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
 
 
 def is_exchange_id(text: str) -> bool:
@@ -243,3 +194,16 @@ def time_of_id(exchange_id: str) -> float:
     for character in exchange_id[:10]:
         milliseconds = milliseconds << 5 | _ALPHABET.index(character)
     return milliseconds / 1000
+
+
+def number_of(exchange_id: str) -> int:
+    """The first 63 bits of an id, which sort as ids do and fit a database's integer."""
+    number = 0
+    for character in exchange_id:
+        number = number << 5 | _ALPHABET.index(character)
+    return number >> _NUMBER
+
+
+def first_id(moment: float) -> str:
+    """The least id of an exchange that begins then, or later."""
+    return _spelled(max(0, int(moment * 1000)) << 80)

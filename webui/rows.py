@@ -17,7 +17,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import URL, Connection, bindparam, insert, select, text, update
+from sqlalchemy import URL, Connection, Executable, Table, bindparam, func, insert, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from webui.database import (
@@ -28,8 +29,10 @@ from webui.database import (
     prepare_file,
     writer_engine,
 )
+from webui.documents import document
 from webui.migrations import migrate
-from webui.records import ATTEMPTS, EXCHANGES, METADATA, WRITERS
+from webui.records import Words
+from webui.tables import ATTEMPTS, DOCUMENTS, EXCHANGES, TABLES, WRITERS
 
 STALE = 60.0  # seconds: a process on another machine that did not sign for so long counts as gone
 _RUNNING = text("exchanges.state = 'running'")  # a bound value would keep the partial index from being used
@@ -39,13 +42,14 @@ type Place = tuple[str, tuple[str | int, ...]]
 
 @dataclass(slots=True)
 class Change:
-    """Values for one row: a new one if `new`, else one that was written before. `key` is the primary key, in
-    the order of its columns."""
+    """Values for one row: a new one if `new`, else one that was written before; with `whole` it may be either. `key` is
+    the primary key, in the order of its columns."""
 
     table: str
     key: tuple[str | int, ...]
     values: dict[str, Any]
     new: bool = False
+    whole: bool = False
 
 
 class RowWriter:
@@ -64,6 +68,7 @@ class RowWriter:
         self._started_at = started_at
         self._look_for_dead = True
         self._lost: list[Exception] = []
+        self._stamp = 0.0
 
     @property
     def waiting(self) -> bool:
@@ -73,7 +78,8 @@ class RowWriter:
     def add(self, change: Change) -> None:
         """Takes a change; it is written with the next flush."""
         values = {name: storable(value) for name, value in change.values.items()}
-        present = self._waiting.setdefault((change.table, change.key), Change(change.table, change.key, {}, change.new))
+        empty = Change(change.table, change.key, {}, change.new, change.whole)
+        present = self._waiting.setdefault((change.table, change.key), empty)
         present.values.update(values)
 
     def sign(self, now: float, losses: Mapping[str, Any]) -> None:
@@ -91,8 +97,12 @@ class RowWriter:
             connection = self._connected(now)
             if self._look_for_dead:
                 with connection.begin():
-                    _interrupt(connection, _gone(connection, self._writer, now), now)
+                    _interrupt(connection, _gone(connection, self._writer, now), now, self._next_stamp(now))
                 self._look_for_dead = False
+            stamp = self._next_stamp(now)
+            for change in self._waiting.values():
+                if change.table == "exchanges":
+                    change.values["updated_at"] = stamp
             return self._write(connection)
         except Exception:
             self.disconnect()
@@ -105,9 +115,14 @@ class RowWriter:
         lost = self.flush(now)
         connection = self._connected(now)
         with connection.begin():
-            _interrupt(connection, [self._writer], now)
+            _interrupt(connection, [self._writer], now, self._next_stamp(now))
         self.disconnect()
         return lost
+
+    def _next_stamp(self, now: float) -> float:
+        """What is written from now on was changed then: later than all that was written before, whatever the clock."""
+        self._stamp = max(now, self._stamp + 0.0001)
+        return self._stamp
 
     def disconnect(self) -> None:
         """Gives the connection up; the next flush makes another."""
@@ -131,6 +146,7 @@ class RowWriter:
         with connection.begin():
             migrate(connection)
             self._sign_on(connection, now)
+            self._stamp = max(self._stamp, connection.execute(select(func.max(EXCHANGES.c.updated_at))).scalar() or 0.0)
         self._file = file_identity(self._url)
         return connection
 
@@ -170,17 +186,17 @@ class RowWriter:
 def _write_all(connection: Connection, changes: Iterable[Change]) -> list[Exception]:
     """Writes the changes, those with the same columns by one statement. Returns an error for each row that
     was to be completed but is not there."""
-    batches: dict[tuple[str, bool, tuple[str, ...]], list[Change]] = {}
+    batches: dict[tuple[str, bool, bool, tuple[str, ...]], list[Change]] = {}
     for change in changes:
-        batches.setdefault((change.table, change.new, tuple(change.values)), []).append(change)
+        batches.setdefault((change.table, change.new, change.whole, tuple(change.values)), []).append(change)
     missing: list[Exception] = []
-    for (table_name, new, _), batch in batches.items():
-        table = METADATA.tables[table_name]
+    for (table_name, new, whole, _), batch in batches.items():
+        table = TABLES[table_name]
         columns = list(table.primary_key.columns)
-        if new:
+        if new or whole:
             names = [column.name for column in columns]
             rows = [dict(zip(names, change.key, strict=True)) | change.values for change in batch]
-            connection.execute(insert(table), rows)
+            connection.execute(_insert_or_replace(connection, table) if whole else insert(table), rows)
             continue
         names = [f"key_{column.name}" for column in columns]
         rows = [dict(zip(names, change.key, strict=True)) | change.values for change in batch]
@@ -188,6 +204,13 @@ def _write_all(connection: Connection, changes: Iterable[Change]) -> list[Except
         found = connection.execute(update(table).where(*which), rows).rowcount
         missing += [LookupError(f"{table_name}: a row to be completed is not there")] * (len(batch) - found)
     return missing
+
+
+def _insert_or_replace(connection: Connection, table: Table) -> Executable:
+    # The two have the same clause, each in its own class.
+    command = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    rest = {column.name: command.excluded[column.name] for column in table.columns if not column.primary_key}
+    return command.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=rest)
 
 
 def _write_one(connection: Connection, change: Change) -> list[Exception]:
@@ -214,14 +237,18 @@ def _gone(connection: Connection, own: str, now: float) -> list[str]:
     ]
 
 
-def _interrupt(connection: Connection, writers: Sequence[str], now: float) -> None:
+def _interrupt(connection: Connection, writers: Sequence[str], now: float, stamp: float) -> None:
     if not writers:
         return
+    left = select(EXCHANGES).where(_RUNNING, EXCHANGES.c.writer.in_(writers))
+    found = [document({**row, "state": "interrupted"}, Words()) for row in connection.execute(left).mappings()]
+    if found:
+        connection.execute(insert(DOCUMENTS), found)
     running = select(EXCHANGES.c.id).where(_RUNNING, EXCHANGES.c.writer.in_(writers))
     attempts = update(ATTEMPTS).where(ATTEMPTS.c.outcome == "running", ATTEMPTS.c.exchange_id.in_(running))
     connection.execute(attempts.values(outcome="interrupted"))
     exchanges = update(EXCHANGES).where(_RUNNING, EXCHANGES.c.writer.in_(writers))
-    connection.execute(exchanges.values(state="interrupted"))
+    connection.execute(exchanges.values(state="interrupted", updated_at=stamp))
     connection.execute(update(WRITERS).where(WRITERS.c.id.in_(writers)).values(stopped_at=now))
 
 

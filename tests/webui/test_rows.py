@@ -8,12 +8,13 @@ import pytest
 from sqlalchemy import insert, select, text
 
 from webui.database import parse_location, writer_engine
-from webui.records import ATTEMPTS, EXCHANGES, WRITERS
 from webui.rows import STALE, Change, RowWriter, process_exists, storable
+from webui.tables import ATTEMPTS, EXCHANGES, WRITERS
 
 NOW = 1_700_000_000.0
 BEGUN = {"writer": "own", "state": "running", "started_at": NOW}
 LOSSES = {"dropped": 0, "failed": 0, "last_error": None}
+A, B = "0" * 25 + "A", "0" * 25 + "B"
 
 
 @pytest.fixture
@@ -38,39 +39,39 @@ def execute(location: str, *statements: Any) -> None:
 
 
 def test_begin_and_end_in_one_batch_or_in_two(rows: RowWriter, location: str) -> None:
-    rows.add(Change("exchanges", ("a",), {**BEGUN, "route": "x/y"}, new=True))
-    rows.add(Change("exchanges", ("a",), {"state": "complete"}))
-    rows.add(Change("exchanges", ("b",), BEGUN, new=True))
+    rows.add(Change("exchanges", (A,), {**BEGUN, "route": "x/y"}, new=True))
+    rows.add(Change("exchanges", (A,), {"state": "complete"}))
+    rows.add(Change("exchanges", (B,), BEGUN, new=True))
     assert rows.waiting
     assert rows.flush(NOW) == []
     assert not rows.waiting
-    rows.add(Change("exchanges", ("b",), {"state": "failed"}))
+    rows.add(Change("exchanges", (B,), {"state": "failed"}))
     assert rows.flush(NOW) == []
     assert [(row.id, row.state, row.route) for row in stored(location)] == [
-        ("a", "complete", "x/y"),
-        ("b", "failed", None),
+        (A, "complete", "x/y"),
+        (B, "failed", None),
     ]
 
 
 def test_a_bad_row_takes_no_other_with_it(rows: RowWriter, location: str) -> None:
-    rows.add(Change("exchanges", ("a",), BEGUN, new=True))
-    rows.add(Change("exchanges", ("b",), BEGUN | {"state": None}, new=True))
+    rows.add(Change("exchanges", (A,), BEGUN, new=True))
+    rows.add(Change("exchanges", (B,), BEGUN | {"state": None}, new=True))
     rows.add(Change("exchanges", ("c",), BEGUN, new=True))
     (error,) = rows.flush(NOW)
     assert "exchanges.state" in str(error)
-    assert [row.id for row in stored(location)] == ["a", "c"]
+    assert [row.id for row in stored(location)] == [A, "c"]
 
 
 def test_a_row_that_is_there_already_is_completed(rows: RowWriter, location: str) -> None:
     for state in ("running", "complete"):
-        rows.add(Change("exchanges", ("a",), BEGUN | {"state": state}, new=True))
+        rows.add(Change("exchanges", (A,), BEGUN | {"state": state}, new=True))
         assert rows.flush(NOW) == []
     assert [row.state for row in stored(location)] == ["complete"]
 
 
 def test_completing_what_was_never_begun_is_a_loss(rows: RowWriter, location: str) -> None:
-    rows.add(Change("exchanges", ("a",), {"state": "complete"}))
-    rows.add(Change("attempts", ("a", 1), {"outcome": "accepted"}))
+    rows.add(Change("exchanges", (A,), {"state": "complete"}))
+    rows.add(Change("attempts", (A, 1), {"outcome": "accepted"}))
     assert {str(error).partition(":")[0] for error in rows.flush(NOW)} == {"exchanges", "attempts"}
     assert stored(location) == []
     assert rows.flush(NOW) == []
@@ -80,7 +81,7 @@ def test_everything_waits_while_the_database_is_locked(rows: RowWriter, location
     rows.flush(NOW)
     other = writer_engine(parse_location(location)).connect()
     other.begin()
-    rows.add(Change("exchanges", ("a",), BEGUN, new=True))
+    rows.add(Change("exchanges", (A,), BEGUN, new=True))
     with pytest.raises(Exception, match="database is locked"):
         rows.flush(NOW)
     assert rows.waiting
@@ -93,7 +94,7 @@ def test_a_deleted_file_is_made_anew(rows: RowWriter, location: str) -> None:
     rows.flush(NOW)
     for path in Path(location).parent.glob("logs.db*"):
         path.unlink()
-    rows.add(Change("exchanges", ("a",), BEGUN, new=True))
+    rows.add(Change("exchanges", (A,), BEGUN, new=True))
     assert rows.flush(NOW) == []
     assert len(stored(location)) == 1
     assert [row.id for row in stored(location, WRITERS)] == ["own"]
@@ -105,7 +106,7 @@ def test_what_is_no_database_is_moved_aside(rows: RowWriter, location: str, when
         rows.flush(NOW)
         rows.disconnect()
     Path(location).write_text("no database " * 100)
-    rows.add(Change("exchanges", ("a",), BEGUN, new=True))
+    rows.add(Change("exchanges", (A,), BEGUN, new=True))
     with pytest.raises(OSError, match=r"moved to logs\.db\.corrupt-2023"):
         rows.flush(NOW)
     assert rows.flush(NOW) == []
@@ -118,7 +119,7 @@ def test_a_newer_schema_is_refused_and_not_moved(rows: RowWriter, location: str)
     rows.flush(NOW)
     rows.disconnect()
     execute(location, text("INSERT INTO schema_version VALUES (99)"))
-    rows.add(Change("exchanges", ("a",), BEGUN, new=True))
+    rows.add(Change("exchanges", (A,), BEGUN, new=True))
     with pytest.raises(RuntimeError, match="schema version 99"):
         rows.flush(NOW)
     assert rows.waiting
@@ -152,11 +153,11 @@ def test_what_a_dead_process_left_is_interrupted(
     execute(
         location,
         insert(WRITERS).values(**about | writer | {"pid": pid}),
-        insert(EXCHANGES).values(id="a", writer="other", state="running", started_at=NOW),
-        insert(EXCHANGES).values(id="b", writer="other", state="complete", started_at=NOW),
+        insert(EXCHANGES).values(id=A, writer="other", state="running", started_at=NOW),
+        insert(EXCHANGES).values(id=B, writer="other", state="complete", started_at=NOW),
         insert(EXCHANGES).values(id="c", writer="own", state="running", started_at=NOW),
-        insert(ATTEMPTS).values(exchange_id="a", number=1, outcome="failed", started_at=NOW),
-        insert(ATTEMPTS).values(exchange_id="a", number=2, outcome="running", started_at=NOW),
+        insert(ATTEMPTS).values(exchange_id=A, number=1, outcome="failed", started_at=NOW),
+        insert(ATTEMPTS).values(exchange_id=A, number=2, outcome="running", started_at=NOW),
         insert(ATTEMPTS).values(exchange_id="c", number=1, outcome="running", started_at=NOW),
     )
     rows.sign(NOW, LOSSES)
@@ -167,7 +168,7 @@ def test_what_a_dead_process_left_is_interrupted(
 
 
 def test_signing_off(rows: RowWriter, location: str) -> None:
-    rows.add(Change("exchanges", ("a",), BEGUN, new=True))
+    rows.add(Change("exchanges", (A,), BEGUN, new=True))
     assert rows.stop(NOW + 5, LOSSES | {"dropped": 3}) == []
     assert [row.state for row in stored(location)] == ["interrupted"]
     (writer,) = stored(location, WRITERS)

@@ -1,0 +1,85 @@
+"""What the events of an exchange do to the rows of the log: one row each, and at the end those by which it is found
+and counted."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, assert_never
+
+from webui.documents import document
+from webui.records import AttemptOutcome, AttemptRecord, CallCounts, ExchangeOutcome, ExchangeRecord, Words
+from webui.rows import Change, storable
+from webui.statistics import Place, Tally
+
+
+class ExchangeEnd(NamedTuple):
+    exchange_id: str
+    outcome: ExchangeOutcome
+
+
+class AttemptEnd(NamedTuple):
+    exchange_id: str
+    number: int
+    outcome: AttemptOutcome
+
+
+type Entry = ExchangeRecord | AttemptRecord | ExchangeEnd | AttemptEnd
+
+
+class Entries:
+    """Turns entries into changes of rows, for one thread. It remembers what has begun until it ends. `writer` is this
+    process's name in the log."""
+
+    def __init__(self, writer: str) -> None:
+        self._writer = writer
+        self._tally = Tally()
+        self._exchanges: dict[str, ExchangeRecord] = {}
+        self._attempts: dict[tuple[str, int], AttemptRecord] = {}
+
+    def changes(self, entry: Entry) -> Iterator[Change]:
+        """The changes that an entry makes, its own row's first."""
+        match entry:
+            case ExchangeRecord():
+                self._exchanges[entry.id] = entry
+                values = _fields(entry) | {"state": "running", "writer": self._writer}
+                yield Change("exchanges", (values.pop("id"),), values, new=True)
+            case AttemptRecord():
+                self._attempts[entry.exchange_id, entry.number] = entry
+                values = _fields(entry) | {"outcome": "running"}
+                yield Change("attempts", (values.pop("exchange_id"), values.pop("number")), values, new=True)
+            case ExchangeEnd(exchange_id, outcome):
+                yield from self._exchange_ends(exchange_id, outcome)
+            case AttemptEnd(exchange_id, number, outcome):
+                yield from self._attempt_ends(exchange_id, number, outcome)
+            case _:
+                assert_never(entry)
+
+    def _exchange_ends(self, exchange_id: str, outcome: ExchangeOutcome) -> Iterator[Change]:
+        values = _fields(outcome)
+        words = values.pop("words")
+        for name in ("route", "provider", "model"):
+            if values[name] is None:
+                del values[name]
+        yield Change("exchanges", (exchange_id,), values)
+        record = self._exchanges.pop(exchange_id, None)
+        if record is not None:
+            row = {name: storable(value) for name, value in (_fields(record) | values).items()}
+            found = document(row, words() if words else Words())
+            yield Change("documents", (found.pop("rowid"),), found, new=True)
+            yield self._counted(*self._tally.exchange(record, outcome))
+
+    def _attempt_ends(self, exchange_id: str, number: int, outcome: AttemptOutcome) -> Iterator[Change]:
+        values = _fields(outcome)
+        count_calls = values.pop("count_calls")
+        yield Change("attempts", (exchange_id, number), values)
+        record = self._attempts.pop((exchange_id, number), None)
+        if record is not None:
+            calls = count_calls() if count_calls else CallCounts()
+            yield self._counted(*self._tally.attempt(record, outcome, calls))
+
+    def _counted(self, place: Place, counts: Any) -> Change:
+        time, provider, model = place
+        key = time, self._writer, storable(provider), storable(model)
+        return Change("statistics", key, {"counts": counts}, whole=True)
+
+
+def _fields(record: ExchangeRecord | ExchangeOutcome | AttemptRecord | AttemptOutcome) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.__slots__}

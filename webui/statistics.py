@@ -1,0 +1,145 @@
+"""Counts what happens, by provider and model and ten minutes: for the scorecard, the charts and the metrics.
+
+A row of `statistics` holds counters by name. Some names have a part behind a colon: `repair:KIND`. What is measured
+(seconds, tokens per second) is counted by classes whose bounds grow by an eighth of a doubling each, from which
+percentiles can be read to some 5 %, and those of several rows be added up.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from webui.records import AttemptOutcome, AttemptRecord, CallCounts, ExchangeOutcome, ExchangeRecord
+
+SPAN = 600  # seconds that a row is about
+FIRST = 0.01  # the upper bound of class 0
+STEPS = 8  # classes of a doubling
+_KEPT = 6 * SPAN  # seconds for which rows are added to
+_NAMES = 200  # different counters of a row; names come from traffic
+_ANSWERED = ("complete", "asked again")
+_TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_usd")
+
+type Place = tuple[int, str, str]  # when it began, provider, model
+type Counts = defaultdict[str, float]
+
+
+class Tally:
+    """What this process has counted in the latest spans of time."""
+
+    def __init__(self) -> None:
+        self._counts: dict[Place, Counts] = {}
+        self._latest = 0
+
+    def exchange(self, record: ExchangeRecord, outcome: ExchangeOutcome) -> tuple[Place, Mapping[str, float]]:
+        """Counts an exchange that ended. Returns the row's place, and all of its counters so far."""
+        counts: Counts = defaultdict(float, requests=1)
+        counts[f"state:{outcome.state}"] += 1
+        if outcome.status:
+            counts[f"status:{outcome.status}"] += 1
+        if outcome.state == "failed":
+            counts[f"failure:{outcome.error_type or outcome.status}"] += 1
+        for name in (
+            f"format:{record.client_format}",
+            f"asked:{record.asked_model}",
+            f"finish:{outcome.finish_reason}",
+        ):
+            counts[name] += 1
+        for name in outcome.tools:
+            counts[f"tool:{name[:100]}"] += 1
+        if outcome.enforcement:
+            counts[f"enforcement:{outcome.enforcement}"] += 1
+        _measure(counts, "first", outcome.time_to_first_token)
+        _measure(counts, "whole", outcome.duration)
+        if (outcome.attempt_count or 1) > 1 + len(outcome.reprompts):
+            counts["failovers"] += 1
+        return self._add(record.started_at, outcome.provider, outcome.model, counts)
+
+    def attempt(
+        self, record: AttemptRecord, outcome: AttemptOutcome, calls: CallCounts
+    ) -> tuple[Place, Mapping[str, float]]:
+        """Counts an attempt that ended; likewise."""
+        counts: Counts = defaultdict(float, attempts=1)
+        counts[f"outcome:{outcome.outcome}"] += 1
+        if outcome.outcome in _ANSWERED:
+            counts["answers"] += 1
+            counts.update({name: count for name, count in calls._asdict().items() if count})
+        if outcome.outcome == "asked again":
+            counts["early_stops"] += 1
+        if outcome.outcome == "failed":
+            counts[f"error:{outcome.error_type or outcome.status}"] += 1
+        if record.reprompt:
+            counts["reprompts"] += 1
+        for name, count in outcome.repair_counts.items():
+            counts[f"repair:{name}"] += count
+        for name in _TOKENS:
+            if value := getattr(outcome, name):
+                counts[name] += value
+        if outcome.cached_tokens is not None and outcome.input_tokens:
+            counts["cacheable_tokens"] += outcome.input_tokens
+        _measure(counts, "ttft", outcome.time_to_first_token)
+        _measure(counts, "upstream", outcome.duration)
+        if outcome.output_tokens and outcome.duration is not None and outcome.time_to_first_token is not None:
+            writing = outcome.duration - outcome.time_to_first_token
+            if writing > 0.05:  # else it came in one piece, and no speed can be told
+                _measure(counts, "speed", outcome.output_tokens / writing)
+        return self._add(record.started_at, record.provider, record.model, counts)
+
+    def _add(
+        self, moment: float, provider: str | None, model: str | None, counts: Counts
+    ) -> tuple[Place, Mapping[str, float]]:
+        # What began so long ago that its row is no longer here counts for the oldest that is.
+        self._latest = max(self._latest, int(moment) // SPAN * SPAN)
+        oldest = self._latest - _KEPT
+        place = max(int(moment) // SPAN * SPAN, oldest), provider or "", model or ""
+        known = self._counts.setdefault(place, defaultdict(float))
+        for name, count in counts.items():
+            if name in known or ":" not in name or len(known) < _NAMES or _is_class(name):
+                known[name] += count
+            else:
+                known[f"{name.partition(':')[0]}:(other)"] += count
+        for old in [old for old in self._counts if old[0] < oldest]:
+            del self._counts[old]
+        return place, dict(known)
+
+
+def _is_class(name: str) -> bool:
+    return name.rpartition(":")[2].lstrip("-").isdigit()
+
+
+def _measure(counts: Counts, name: str, value: float | None) -> None:
+    if value is None or not math.isfinite(value):
+        return
+    number = math.ceil(STEPS * math.log2(value / FIRST)) if value > FIRST else 0
+    counts[f"{name}:{min(number, 255)}"] += 1
+    counts[f"{name}_sum"] += value
+
+
+def classes(counts: Mapping[str, float], name: str) -> dict[int, float]:
+    """How often each class of what was measured occurred, in their order."""
+    prefix = f"{name}:"
+    found = {int(key.removeprefix(prefix)): count for key, count in counts.items() if key.startswith(prefix)}
+    return dict(sorted(found.items()))
+
+
+def upper_bound(number: int) -> float:
+    """The largest value in a class."""
+    return float(FIRST * 2 ** (number / STEPS))
+
+
+def percentile(counts: Mapping[str, float], name: str, part: float) -> float | None:
+    """The value below which `part` of what was measured lies, to some 5 %. None where nothing was."""
+    found = classes(counts, name)
+    rest = part * sum(found.values())
+    for number, count in found.items():
+        rest -= count
+        if rest <= 0:
+            return upper_bound(number) * 2 ** (-0.5 / STEPS)  # the middle of the class
+    return None
+
+
+def by_kind(counts: Mapping[str, float], name: str) -> dict[str, Any]:
+    """The counters of a name with parts, by the part, the most frequent first."""
+    prefix = f"{name}:"
+    found = {key.removeprefix(prefix): count for key, count in counts.items() if key.startswith(prefix)}
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
