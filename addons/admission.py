@@ -17,7 +17,8 @@ from addons.exchange import Exchange
 from config.schema import Secret
 from transforms.events import Failure
 
-_LOCAL_NAMES = frozenset({"localhost", "kimi.proxy"})
+PROXY_NAME = "kimi.proxy"  # where clients that have the proxy set find its dashboard
+_LOCAL_NAMES = frozenset({"localhost", PROXY_NAME})
 
 
 class RefusalError(Exception):
@@ -41,7 +42,7 @@ class RefusalError(Exception):
 def admit(exchange: Exchange, key: Secret | None) -> None:
     """Raises RefusalError unless the client may use the provider credentials. `key` is KIMI_PROXY_API_KEY."""
     flow = exchange.flow
-    local = _comes_from_here(flow)
+    local = comes_from_here(flow)
     if key is not None:
         if _presents(exchange, key.reveal()):
             return
@@ -83,7 +84,7 @@ def is_local_host(host: str) -> bool:
         return False
 
 
-def _comes_from_here(flow: http.HTTPFlow) -> bool:
+def comes_from_here(flow: http.HTTPFlow) -> bool:
     """Local redirection only takes what this machine sends, from whichever of its addresses."""
     if isinstance(flow.client_conn.proxy_mode, LocalMode):
         return True

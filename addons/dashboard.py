@@ -13,8 +13,7 @@ from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import Mapping
 from pathlib import Path
 
-from mitmproxy import ctx
-
+from addons.admission import PROXY_NAME
 from addons.state import State
 from config.schema import Settings
 
@@ -33,13 +32,12 @@ class Dashboard:
         self._stopping = False
 
     async def running(self) -> None:
-        settings = self._state.settings
-        option = ctx.options.kimi_dashboard
-        address = settings.dashboard_address if option == "default" else option
+        settings, address = self._state.settings, self._state.dashboard_address()
         if not address:
             return
         # -P: the working directory, which may hold a `config` or a `webui` of its own, is not searched.
         command = [sys.executable, "-P", "-m", "webui.app", "--address", address, "--parent", str(os.getpid())]
+        command += ["--host", PROXY_NAME]
         self._process = await asyncio.create_subprocess_exec(
             *command,
             env=child_environment(os.environ, settings),
@@ -91,6 +89,8 @@ def child_environment(environment: Mapping[str, str], settings: Settings) -> dic
         **environment,
         "LOG_DB_URL": settings.database_url,
         "LOG_BLOB_URL": settings.blob_url,
+        "LIVESTORE_BATCH": str(settings.livestore_batch),
+        "LIVESTORE_MAX_RECORDS": str(settings.livestore_max_records),
         "DASHBOARD_TOKEN": settings.dashboard_token.reveal() if settings.dashboard_token else "",
         "PYTHONPATH": os.pathsep.join(path),
     }

@@ -63,6 +63,8 @@ class Exchange:
     body: Mapping[str, Any] | None = None  # the client's, where a later request may refer to it
     body_size: int = 0  # bytes
     received: bytes = b""  # the client's request, until it is logged
+    received_headers: Sequence[tuple[str, str]] = ()  # of it, without credentials
+    url: str = ""  # that the client asked for
     request: "Request | None" = None
     conversation: "ConversationKey | None" = None
     estimated_tokens: int = 0  # of the prompt, before upstream has counted it
@@ -116,6 +118,7 @@ class Attempt:
     first_word: float | None = None  # seconds from its start
     status: int | None = None
     request_id: str = ""  # upstream's
+    response_headers: Sequence[tuple[str, str]] = ()  # as upstream sent them, without our credential
     retry_after: float | None = None  # seconds
     streaming: bool = False  # its answer is read as a stream
     failure: Failure | None = None  # before the client had content of it

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import quote
 
 
@@ -10,9 +11,7 @@ class Mask:
     """Takes secrets out. What stands in their place is as long as they are, so that sizes stay true."""
 
     def __init__(self, secrets: Iterable[bytes]) -> None:
-        words = sorted({word for secret in secrets for word in _spellings(secret)}, key=len, reverse=True)
-        self._pattern = re.compile(b"|".join(map(re.escape, words))) if words else None
-        self._longest = len(words[0]) if words else 0
+        self._pattern, self._longest = _compiled(tuple(secrets))
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """What is clean already, and the rest, in which a secret may begin."""
@@ -37,6 +36,13 @@ class Mask:
         # Cut after cleaning, lest the beginning of a secret stay at the end.
         data = text[: limit + self._longest].encode(errors="replace")
         return self.clean(data).decode(errors="replace")[:limit]
+
+
+@lru_cache(maxsize=64)  # a client asks again and again with the same credentials
+def _compiled(secrets: tuple[bytes, ...]) -> tuple[re.Pattern[bytes] | None, int]:
+    """What finds the secrets in each of their spellings, and the length of the longest."""
+    words = sorted({word for secret in secrets for word in _spellings(secret)}, key=len, reverse=True)
+    return (re.compile(b"|".join(map(re.escape, words))), len(words[0])) if words else (None, 0)
 
 
 def _masked(match: re.Match[bytes]) -> bytes:

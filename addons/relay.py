@@ -139,7 +139,7 @@ class Relay:
         headers = flow.response.headers
         attempt.status = flow.response.status_code
         attempt.retry_after = retry_after({name.lower(): value for name, value in headers.items()}, time.time())
-        attempt.request_id = request_id(headers)
+        attempt.request_id, attempt.response_headers = request_id(headers), tuple(headers.items())
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         good = 200 <= flow.response.status_code < 300
         if not (good and attempt.exchange.stream and kind == "text/event-stream"):

@@ -158,6 +158,7 @@ class Router:
         """Sends a request for a configured model to a provider, in the provider's words."""
         flow = exchange.flow
         exchange.received = flow.request.get_content(strict=False) or b""
+        exchange.received_headers, exchange.url = tuple(flow.request.headers.items()), flow.request.pretty_url
         if body.get("thread") is not None and exchange.client_format == "anthropic_messages":
             raise _no_threads()
         if exchange.client_format == "openai_responses":

@@ -15,7 +15,7 @@ from typing import Any
 from mitmproxy import connection, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
-from addons.admission import is_base_url
+from addons.admission import PROXY_NAME, is_base_url
 from addons.affinity import Affinity
 from addons.connections import attend, close_left_over, end, lift_limit
 from addons.continuation import Continuation
@@ -80,6 +80,7 @@ class State:
         self.conversations = Conversations()
         self.calibration = Calibration()
         self.memories: dict[tuple[str, str], RouteMemory] = {}  # by route and upstream's model, the latest used last
+        self.warnings: list[str] = []  # for the dashboard
         self._file: ConfigFile | None = None
         self._watch: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -115,7 +116,13 @@ class State:
         try:
             self._apply(self._read())
             if not self._loaded:
-                self.store = Store(self.settings.database_url, self.settings.blob_url)
+                self.store = Store(
+                    self.settings.database_url,
+                    self.settings.blob_url,
+                    mode=self.settings.log_mode,
+                    max_age=self.settings.log_max_age,
+                    max_size=self.settings.log_max_size,
+                )
         except SettingsError as error:
             self._refuse(f"the configuration is not usable:\n{error}")
         except ValueError as error:
@@ -206,7 +213,12 @@ class State:
     def intercepts(self, host: str) -> bool:
         """Whether connections to this host are decrypted."""
         host = host.lower().rstrip(".")
-        return host in self._hosts or host.endswith("-aiplatform.googleapis.com")
+        return host in self._hosts or host == PROXY_NAME or host.endswith("-aiplatform.googleapis.com")
+
+    def dashboard_address(self) -> str:
+        """HOST:PORT, empty where there is none."""
+        option: str = ctx.options.kimi_dashboard
+        return self.settings.dashboard_address if option == "default" else option
 
     # ------------------------------------------------------------------ the scope of `splice.py`
 
@@ -272,10 +284,12 @@ class State:
             self._apply(await asyncio.to_thread(self._read))
         except SettingsError as error:
             problems = "; ".join(str(error).splitlines())
-            logger.error("the changed configuration is not usable, the last good one stays in force: %s", problems)
+            self.warnings = [f"the changed configuration is not usable, the last good one stays in force: {problems}"]
+            logger.error("%s", self.warnings[0])
         except Exception:
             logger.exception("the changed configuration could not be read, the last good one stays in force")
         else:
+            self.warnings = []
             logger.info("the configuration was read again: %d models", len(self.settings.routes))
 
 

@@ -8,11 +8,17 @@ from collections.abc import Callable, Mapping
 from config.addresses import BASE_URL, is_address, is_base_url, is_url
 from config.checks import CREDENTIAL, FLAGS, Problems, is_credential, one_of, split_words
 from config.secret import HIDDEN, Secret
-from config.settings import Settings
+from config.settings import LOG_MODES, Settings
 
 SORTS = ("price", "throughput", "latency", "exacto")
 CREDENTIALS = "the path of a credentials file or its JSON"
 
+_NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
+_SIZE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*([KMGT]i?B)", re.ASCII | re.IGNORECASE)
+_UNITS = {
+    **{letter + "b": 1000**power for power, letter in enumerate("kmgt", 1)},
+    **{letter + "ib": 1024**power for power, letter in enumerate("kmgt", 1)},
+}
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 _URL_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://.+", re.DOTALL)
 
@@ -40,6 +46,9 @@ def read_variables(variables: Mapping[str, str], problems: Problems) -> Settings
         log_blob_root=read.text("LOG_BLOB_ROOT") or defaults.log_blob_root,
         log_db_url=read.store_url("LOG_DB_URL", "a database URL (e.g. postgresql://…)"),
         log_blob_url=read.store_url("LOG_BLOB_URL", "a storage URL (e.g. s3://…)"),
+        log_mode=read.choice("LOG_MODE", LOG_MODES) or defaults.log_mode,
+        log_retention_days=read.number("LOG_RETENTION_DAYS", defaults.log_retention_days, "days, e.g. 30"),
+        log_max_size=read.size("LOG_MAX_SIZE", defaults.log_max_size),
         livestore_batch=read.integer("LIVESTORE_BATCH", defaults.livestore_batch, 1, 500),
         livestore_max_records=read.integer("LIVESTORE_MAX_RECORDS", defaults.livestore_max_records, 0),
         dashboard_address=read.address("DASHBOARD_ADDRESS", defaults.dashboard_address),
@@ -97,6 +106,23 @@ class _Variables:
         limits = f"of at least {least}" if most is None else f"from {least} to {most}"
         text = self.checked(name, fits, f"a whole number {limits}")
         return int(text) if text else default
+
+    def number(self, name: str, default: float, what: str) -> float:
+        expected = f"a number of {what} (0 = no limit)"
+        text = self.checked(name, lambda text: _NUMBER.fullmatch(text) is not None, expected)
+        return float(text) if text else default
+
+    def size(self, name: str, default: int) -> int:
+        """Bytes. Without a unit only 0 is a size: 10 is more likely to mean gigabytes than all of a log deleted."""
+
+        def fits(text: str) -> bool:
+            return text == "0" or _SIZE.fullmatch(text) is not None
+
+        text = self.checked(name, fits, "a size with its unit, e.g. 10GB or 500MB (0 = no limit)")
+        if text is None:
+            return default
+        found = _SIZE.fullmatch(text)
+        return int(float(found[1]) * _UNITS[found[2].lower()]) if found else 0
 
     def address(self, name: str, default: str) -> str:
         if name not in self._variables:

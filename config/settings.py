@@ -7,6 +7,7 @@ from typing import Any
 from config.addresses import host_of
 from config.secret import Secret
 
+LOG_MODES = ("full", "metadata", "errors", "off")  # what each keeps is in `webui/modes.py`
 STRATEGIES = ("first", "round_robin", "random", "weighted_random")
 
 # Seconds that a route may take, unless its entry says otherwise.
@@ -111,6 +112,9 @@ class Settings:
     log_blob_root: str = "data/blobs"
     log_db_url: str | None = field(default=None, repr=False)
     log_blob_url: str | None = field(default=None, repr=False)
+    log_mode: str = "full"
+    log_retention_days: float = 30.0  # 0 = for ever
+    log_max_size: int = 10_000_000_000  # bytes; 0 = no limit
     livestore_batch: int = 50
     livestore_max_records: int = 500  # 0 = no limit
     dashboard_address: str = "127.0.0.1:8082"  # empty = off
@@ -126,6 +130,11 @@ class Settings:
     def blob_url(self) -> str:
         """Where the log's bodies go: a URL, or a folder."""
         return self.log_blob_url or self.log_blob_root
+
+    @property
+    def log_max_age(self) -> float:
+        """Seconds that an exchange stays in the log; 0 = for ever."""
+        return self.log_retention_days * 86400
 
     @property
     def hosts(self) -> frozenset[str]:

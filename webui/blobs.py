@@ -13,6 +13,7 @@ With a URL of object storage the parts are written to a private temporary folder
 because objects cannot be appended to; there a body is seen whole or not at all.
 """
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -32,6 +33,7 @@ from webui.records import BLOB_KINDS, BlobKey, time_of_id
 FRAME = 1024 * 1024  # uncompressed bytes of the largest frame: what reading one costs at most
 _READ = 65536
 _LEVEL = 3
+_DISCARDED = 10_000  # exchanges that are remembered for having been discarded
 
 
 def blob_name(key: BlobKey) -> str:
@@ -59,7 +61,8 @@ def local_root(location: str) -> Path | None:
     return None if "://" in location else Path(location)
 
 
-def _file_system(url: str) -> tuple[Any, str]:
+def file_system(url: str) -> tuple[Any, str]:
+    """The file system of a URL, and the path in it. Raises ValueError where there is none."""
     try:
         system, root = fsspec.core.url_to_fs(url)
     except (ImportError, ValueError) as error:  # the URL itself may hold a secret
@@ -92,7 +95,7 @@ class _Folder:
 
 class _Objects:
     def __init__(self, url: str) -> None:
-        self._system, self._root = _file_system(url)
+        self._system, self._root = file_system(url)
         self.parts = Path(tempfile.mkdtemp(prefix="kimi-proxy-blobs-"))
 
     def publish(self, name: str) -> None:
@@ -108,6 +111,7 @@ class _Objects:
 class _Open:
     size: int = 0
     broken: str = ""
+    unwanted: bool = False
 
 
 class BlobWriter:
@@ -122,13 +126,17 @@ class BlobWriter:
         self._target: _Target = _Folder(root) if root is not None else _Objects(location)
         self._compressor = zstandard.ZstdCompressor(level=_LEVEL)
         self._open: dict[BlobKey, _Open] = {}
+        self._discarded: dict[str, None] = {}  # the latest last
+        self.written = 0  # bytes of files, in all
 
     def append(self, key: BlobKey, data: bytes) -> None:
         """Adds to a body, which begins with its first piece. Raises OSError, ValueError."""
         name = blob_name(key)
         begins = key not in self._open
-        blob = self._open.setdefault(key, _Open())
+        blob = self._open.setdefault(key, _Open(unwanted=key.exchange_id in self._discarded))
         blob.size += len(data)
+        if blob.unwanted:
+            return
         if blob.broken:
             raise OSError(blob.broken)
         try:
@@ -149,8 +157,20 @@ class BlobWriter:
         """
         if key not in self._open:
             self.append(key, b"")
-        if not self._open.pop(key).broken and whole:
+        blob = self._open.pop(key)
+        if whole and not blob.broken and not blob.unwanted:
             self._target.publish(blob_name(key))
+
+    def discard(self, exchange_id: str) -> None:
+        """Writes nothing more for an exchange, of which bodies may still be coming; only their sizes are counted. What
+        is written already is for the caller to remove, but for open bodies. Raises OSError."""
+        self._discarded[exchange_id] = None
+        if len(self._discarded) > _DISCARDED:
+            del self._discarded[next(iter(self._discarded))]
+        for key, blob in self._open.items():
+            if key.exchange_id == exchange_id:
+                blob.unwanted = True
+                (self._target.parts / f"{blob_name(key)}.part").unlink(missing_ok=True)
 
     def shut(self) -> None:
         """Ends the writer; open bodies stay parts."""
@@ -162,19 +182,21 @@ class BlobWriter:
             for start in range(0, max(1, len(whole)), FRAME):
                 frame = memoryview(self._compressor.compress(whole[start : start + FRAME]))
                 while frame:
-                    frame = frame[file.write(frame) :]
+                    count = file.write(frame)
+                    self.written += count
+                    frame = frame[count:]
 
 
 def _opened(path: Path, begins: bool) -> FileIO:
     """The part, for more of it. One that is there before it begins is from a process that died: its bytes are not this
     body's."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if begins else 0)
-    try:
-        descriptor = os.open(path, flags, 0o600)
-    except FileNotFoundError:
-        make_folder(path.parent)
-        descriptor = os.open(path, flags, 0o600)
-    return FileIO(descriptor, "ab")
+    for _ in range(3):  # between making a folder and using it, it may be removed: it was empty
+        with contextlib.suppress(FileNotFoundError):
+            return FileIO(os.open(path, flags, 0o600), "ab")
+        with contextlib.suppress(FileNotFoundError):
+            make_folder(path.parent)
+    return FileIO(os.open(path, flags, 0o600), "ab")
 
 
 class Blob:
@@ -236,6 +258,6 @@ class BlobReader:
     def _file(self, name: str) -> IO[bytes]:
         if self._root is not None:
             return (self._root / name).open("rb")
-        system, root = _file_system(self._location)
+        system, root = file_system(self._location)
         file: IO[bytes] = system.open(f"{root}/{name}", "rb")
         return file

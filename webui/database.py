@@ -1,9 +1,9 @@
 """Connections to the log's database: SQLite, or PostgreSQL by its URL.
 
-Everything that only SQLite needs is in this file: its pragmas, its files and their rights, and what its
-errors mean. SQLite runs in WAL mode, so that readers and the one writer do not wait for each other. The
-driver's own idea of transactions is switched off: it begins them late and not at all for DDL, and a migration
-must be all or nothing.
+Everything that connections to only one of them need is in this file. SQLite: its pragmas, its files and their rights,
+and what its errors mean. It runs in WAL mode, so that readers and the one writer do not wait for each other. The
+driver's own idea of transactions is switched off: it begins them late and not at all for DDL, and a migration must be
+all or nothing. PostgreSQL: its driver, which is psycopg, and how long it is waited for.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import NullPool
 
@@ -19,10 +20,12 @@ from webui.blobs import make_folder
 
 WRITER_WAIT = 0.25  # seconds for another's lock; the writer tries again anyway
 READER_WAIT = 5.0
+CONNECT_WAIT = "5"  # seconds for a server to answer, where the URL does not say
 
 
 def parse_location(location: str) -> URL:
-    """The URL of a database, given as SQLAlchemy's URL or as the path of a SQLite file.
+    """The URL of a database, given as SQLAlchemy's URL or as the path of a SQLite file. A URL that begins with
+    `postgresql://` or `postgres://`, as hosts hand them out, is for psycopg.
 
     Raises ValueError for what is neither, and for SQLite in memory, which no second connection can see.
     """
@@ -33,6 +36,8 @@ def parse_location(location: str) -> URL:
             url = make_url(location)
         except ArgumentError as error:  # its text would show the password
             raise ValueError("log database: the URL cannot be read, expected e.g. sqlite:///data/logs.db") from error
+    if url.drivername in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg")
     if is_sqlite(url) and (not url.database or ":memory:" in url.database):
         raise ValueError(f"log database: {location!r} names no file")
     return url
@@ -44,21 +49,22 @@ def is_sqlite(url: URL) -> bool:
 
 def writer_engine(url: URL) -> Engine:
     """An engine for the writer's one connection. Opens nothing yet; raises ValueError without a driver."""
+    if not is_sqlite(url):
+        return _server(url, WRITER_WAIT)
     engine = _engine(url)
-    if is_sqlite(url):
 
-        @event.listens_for(engine, "connect")
-        def connected(connection: sqlite3.Connection, _: object) -> None:
-            connection.isolation_level = None
-            connection.execute(f"PRAGMA busy_timeout = {int(WRITER_WAIT * 1000)}")
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("PRAGMA journal_size_limit = 67108864")
+    @event.listens_for(engine, "connect")
+    def connected(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {int(WRITER_WAIT * 1000)}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA journal_size_limit = 67108864")
 
-        @event.listens_for(engine, "begin")
-        def begun(connection: Connection) -> None:
-            # A transaction that begins by reading cannot become a writing one if another has written since.
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        # A transaction that begins by reading cannot become a writing one if another has written since.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 
@@ -67,7 +73,7 @@ def reader_engine(url: URL) -> Engine:
     """An engine whose connections cannot write. It never creates a database. Raises ValueError without a
     driver."""
     if not is_sqlite(url):
-        return _engine(url).execution_options(postgresql_readonly=True)
+        return _server(url, READER_WAIT).execution_options(postgresql_readonly=True)
     # Not mode=ro: after a crash the first to open the file, even to read, must be able to replay the WAL.
     path = Path(url.database or "").resolve().as_uri()
     engine = _engine(url.set(database=f"{path}?mode=rw", query={"uri": "true"}))
@@ -81,6 +87,23 @@ def reader_engine(url: URL) -> Engine:
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _server(url: URL, wait: float) -> Engine:
+    """An engine for a database that is served; `wait` in seconds for another's lock, without which a table that is
+    locked would hold the writer for ever."""
+    engine = _engine(
+        url if "connect_timeout" in url.query else url.update_query_dict({"connect_timeout": CONNECT_WAIT})
+    )
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: DBAPIConnection, _: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"SET lock_timeout = {int(wait * 1000)}")
+        cursor.close()
+        connection.commit()
 
     return engine
 

@@ -20,6 +20,7 @@ _LOWEST, _HIGHEST = -6, 15  # decades of numbers
 
 # The scripts without spaces between words: each character is a word, and a search for several is one for a phrase.
 _IDEOGRAPHS = re.compile(r"([぀-ヿ㐀-䶿一-鿿豈-﫿가-힯]|[\U00020000-\U0003ffff])")
+_SPACED = re.compile(f" {_IDEOGRAPHS.pattern} ")
 
 
 def document(row: Mapping[str, Any], words: Words) -> dict[str, Any]:
@@ -31,6 +32,11 @@ def document(row: Mapping[str, Any], words: Words) -> dict[str, Any]:
 def spaced(text: str) -> str:
     """The text with its words apart, as the index has them."""
     return _IDEOGRAPHS.sub(r" \1 ", text)
+
+
+def unspaced(text: str) -> str:
+    """The text as it was before it was spaced."""
+    return _SPACED.sub(r"\1", text)
 
 
 def _terms(row: Mapping[str, Any]) -> Iterator[str]:
@@ -63,6 +69,11 @@ _LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 def name_term(field: Field, name: str) -> str:
     """The term of a name; that of a name's beginning is the beginning of its term."""
     return f"{field.name}x{fold(name).encode(errors='replace')[:_NAME].hex()}"
+
+
+def is_whole_in_term(name: str) -> bool:
+    """Whether no longer name has the same term."""
+    return len(name.encode(errors="replace")) < _NAME
 
 
 def _place(value: float) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, assert_never
 from webui.documents import document
 from webui.records import AttemptOutcome, AttemptRecord, CallCounts, ExchangeOutcome, ExchangeRecord, Words
 from webui.rows import Change, storable
-from webui.statistics import Place, Tally
+from webui.statistics import SPANS, Place, Tally
 
 
 class ExchangeEnd(NamedTuple):
@@ -30,7 +30,7 @@ class Entries:
 
     def __init__(self, writer: str) -> None:
         self._writer = writer
-        self._tally = Tally()
+        self._tallies = [Tally(span) for span in SPANS]
         self._exchanges: dict[str, ExchangeRecord] = {}
         self._attempts: dict[tuple[str, int], AttemptRecord] = {}
 
@@ -62,9 +62,11 @@ class Entries:
         record = self._exchanges.pop(exchange_id, None)
         if record is not None:
             row = {name: storable(value) for name, value in (_fields(record) | values).items()}
+            for tally in self._tallies:
+                yield self._counted(tally.span, *tally.exchange(record, outcome))
+            # Last: what goes wrong in making the words costs nothing but them.
             found = document(row, words() if words else Words())
             yield Change("documents", (found.pop("rowid"),), found, new=True)
-            yield self._counted(*self._tally.exchange(record, outcome))
 
     def _attempt_ends(self, exchange_id: str, number: int, outcome: AttemptOutcome) -> Iterator[Change]:
         values = _fields(outcome)
@@ -73,11 +75,12 @@ class Entries:
         record = self._attempts.pop((exchange_id, number), None)
         if record is not None:
             calls = count_calls() if count_calls else CallCounts()
-            yield self._counted(*self._tally.attempt(record, outcome, calls))
+            for tally in self._tallies:
+                yield self._counted(tally.span, *tally.attempt(record, outcome, calls))
 
-    def _counted(self, place: Place, counts: Any) -> Change:
+    def _counted(self, span: int, place: Place, counts: Any) -> Change:
         time, provider, model = place
-        key = time, self._writer, storable(provider), storable(model)
+        key = span, time, self._writer, storable(provider), storable(model)
         return Change("statistics", key, {"counts": counts}, whole=True)
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 from typing import Literal
 
@@ -70,13 +71,13 @@ FIELDS = (
 )
 _BY_NAME = {field.name: field for field in FIELDS}
 
-_TOKEN = re.compile(r'(-?)(?:([A-Za-z_]+):)?("(?:[^"\\]|\\.)*"?|[^\s"]\S*)')
+_TOKEN = re.compile(r'(-?)(?:([A-Za-z_]+):)?(?:"((?:[^"\\]|\\.)*)"?|([^\s"]\S*))', re.DOTALL)
 _COMPARED = re.compile(r"(>=|<=|>|<|=)?(.+)", re.DOTALL)
 _RANGE = re.compile(r"(.+?)\.\.(.+)", re.DOTALL)
 _NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|k|M)?", re.ASCII)
 _UNITS = {
-    Kind.NUMBER: {"": 1.0, "k": 1e3, "M": 1e6},
-    Kind.DURATION: {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0},
+    Kind.NUMBER: {"": "1", "k": "1000", "M": "1000000"},
+    Kind.DURATION: {"": "1", "ms": "0.001", "s": "1", "m": "60", "h": "3600", "d": "86400"},
 }
 
 
@@ -136,20 +137,24 @@ def parse(query: str, now: float) -> list[Clause]:
     """
     if len(query) > LONGEST:
         raise ValueError(f"the filter has more than {LONGEST} characters")
-    clauses = [_clause(match[1], match[2], match[3], now) for match in _TOKEN.finditer(query)]
+    # What no text can hold is written otherwise in the log as well.
+    query = query.encode(errors="replace").decode().replace("\0", "\ufffd")
+    clauses = [_clause(match[1], match[2], match[3], match[4], now) for match in _TOKEN.finditer(query)]
     if len(clauses) > MOST:
         raise ValueError(f"the filter has more than {MOST} clauses")
     return clauses
 
 
-def _clause(minus: str, name: str | None, given: str, now: float) -> Clause:
-    value = _unquoted(given)
+def _clause(minus: str, name: str | None, quoted: str | None, bare: str | None, now: float) -> Clause:
+    value = bare or re.sub(r"\\(.)", r"\1", quoted or "", flags=re.DOTALL)
     negated = bool(minus)
     if name is None:
+        if bare and bare.endswith(":") and (alone := _BY_NAME.get(bare[:-1].lower())):
+            raise ValueError(f"{bare} needs a value, without a space between ({alone.hint})")
         return Clause(Identity(value.upper()) if is_exchange_id(value.upper()) else Text(value), negated)
     field = _BY_NAME.get(name.lower())
     if field is None:
-        if given.startswith("//"):
+        if value.startswith("//"):
             return Clause(Text(f"{name}:{value}"), negated)  # the beginning of a URL
         raise ValueError(f"{name}: is no field; they are {', '.join(_BY_NAME)}. Quote words that have a colon.")
     if not value:
@@ -165,19 +170,13 @@ def _clause(minus: str, name: str | None, given: str, now: float) -> Clause:
             return Clause(_span(field, value), negated)
 
 
-def _unquoted(given: str) -> str:
-    if not given.startswith('"'):
-        return given
-    return re.sub(r"\\(.)", r"\1", given.removeprefix('"').removesuffix('"'))
-
-
 def _moment(field: Field, value: str, now: float, negated: bool) -> Clause:
     if negated:
         other = "before" if field.kind is Kind.AFTER else "after"
         raise ValueError(f"-{field.name}: cannot be turned round; say {other}:")
     ago = _NUMBER.fullmatch(value)
     if ago and ago[2] and ago[2] in _UNITS[Kind.DURATION]:
-        seconds = now - float(ago[1]) * _UNITS[Kind.DURATION][ago[2]]
+        seconds = max(0.0, now - _amount(ago[1], _UNITS[Kind.DURATION][ago[2]]))
     else:
         try:
             # Without a zone it is the local time of this machine, as its user means it.
@@ -211,11 +210,19 @@ def _reader(field: Field) -> Callable[[str], float]:
 
     def read(text: str) -> float:
         found = _NUMBER.fullmatch(text)
-        if found is None or (found[2] or "") not in units:
+        amount = (
+            math.inf if found is None or (found[2] or "") not in units else _amount(found[1], units[found[2] or ""])
+        )
+        if math.isinf(amount):
             raise ValueError(f"{field.name}: {text[:40]!r} is not a {field.kind.value} ({field.hint})")
-        return float(found[1]) * units[found[2] or ""]
+        return amount
 
     return read
+
+
+def _amount(number: str, unit: str) -> float:
+    """In decimals: 700 times 0.001 is the float that is written 0.7."""
+    return float(Decimal(number) * Decimal(unit))
 
 
 def text_of(clauses: Sequence[Clause]) -> list[str]:

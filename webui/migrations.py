@@ -102,8 +102,9 @@ def add_search(connection: Connection) -> None:
     connection.execute(
         text("""
         CREATE TABLE statistics (
-            time BIGINT NOT NULL, writer TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL,
-            counts JSON NOT NULL, PRIMARY KEY (time, writer, provider, model))
+            span INTEGER NOT NULL, time BIGINT NOT NULL,
+            writer TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL,
+            counts JSON NOT NULL, PRIMARY KEY (span, time, writer, provider, model))
         """)
     )
     if connection.dialect.name == "sqlite":
@@ -115,7 +116,9 @@ def add_search(connection: Connection) -> None:
             """)
         )
     else:
-        words = "request || ' ' || answer || ' ' || reasoning || ' ' || calls || ' ' || repairs"
+        texts = "request || ' ' || answer || ' ' || reasoning || ' ' || calls || ' ' || repairs"
+        # Its own parser would take paths, addresses and numbers with signs as one word each.
+        words = f"regexp_replace({texts}, '[[:punct:]]+', ' ', 'g')"
         connection.execute(
             text(f"""
             CREATE TABLE documents (
@@ -141,7 +144,8 @@ def _index_all(connection: Connection) -> None:
         documents = []
         for row in rows:
             number = max(number + 1, number_of(row["id"]))  # older ids of one millisecond may share theirs
-            fields = {**row, "repair_counts": json.loads(row["repair_counts"] or "{}")}
+            counts = row["repair_counts"]  # of SQLite it is text still
+            fields = {**row, "repair_counts": json.loads(counts) if isinstance(counts, str) else counts}
             documents.append(document(fields, Words(answer=row["preview"] or "")) | {"rowid": number})
         connection.execute(command, documents)
         last = rows[-1]["id"]

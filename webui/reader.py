@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, text, tuple_
+from sqlalchemy import Connection, Double, Select, func, literal, select, text, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 
 from webui.blobs import Blob, BlobReader
@@ -20,10 +20,10 @@ from webui.search import TEXTS_OF, ask, find, matches_index, matches_words
 from webui.tables import ATTEMPTS, DOCUMENTS, EXCHANGES, STATISTICS, WRITERS
 
 LOOKED_AT = 20  # exchanges that are looked at for each one wanted, so that a large log is not read to its beginning
+SHARED = 4096  # older ids of one millisecond shared their number, and then their documents have the next ones
 # Too long for a list, of which a page has hundreds.
 _NOT_LISTED = {"repairs", "client_request_headers", "client_response_headers", "client_url"}
 _LISTED = [column for column in EXCHANGES.columns if column.name not in _NOT_LISTED]
-
 
 RUNNING = text("exchanges.state = 'running'")  # a bound value would keep the partial index from being used
 
@@ -56,7 +56,7 @@ class Reader:
         """Exchanges that fit the clauses, newest first, without what is too long for a list; with `before`, those older
         than the exchange of that id. The last one's id is the next page's `before`. Raises ValueError for clauses that
         cannot be asked."""
-        question = ask(clauses)
+        question = ask(clauses, sqlite=self._indexed)
         older = [EXCHANGES.c.id < before] if before else []
         if not question.words and (not question.match or not self._indexed):
             return self._select(_newest(select(*_LISTED).where(*question.all, *older), limit))
@@ -64,16 +64,17 @@ class Reader:
         if self._indexed:
             found = found.where(matches_index(question), *question.exact).order_by(DOCUMENTS.c.rowid.desc())
             if before:
-                found = found.where(DOCUMENTS.c.rowid <= number_of(before))
+                found = found.where(DOCUMENTS.c.rowid <= number_of(before) + SHARED)
             found = found.where(*older).limit(limit)
         else:
             found = _newest(found.where(*matches_words(question), *question.all, *older), limit)
-        running = _newest(select(*_LISTED).where(RUNNING, *question.all, *older), limit)
+        # Neither ordered nor limited: SQLite would look through all rows in their order instead of using the index.
+        running = select(*_LISTED).where(RUNNING, *question.all)
 
         def read(connection: Connection) -> list[dict[str, Any]]:
             rows = [dict(row._mapping) for row in connection.execute(found)]
             if not any(not negated for _, negated in question.words):  # what still runs has no words yet
-                rows += [dict(row._mapping) for row in connection.execute(running)]
+                rows += [dict(row._mapping) for row in connection.execute(running) if before is None or row.id < before]
             return sorted(rows, key=itemgetter("id"), reverse=True)[:limit]
 
         return self._read(read)
@@ -81,7 +82,7 @@ class Reader:
     def search(self, clauses: Sequence[Clause], kinds: Sequence[str], limit: int) -> list[dict[str, Any]]:
         """Exchanges in whose bodies of these kinds the words of the clauses are, newest first; each with `matches`, a
         list of `{kind, before, match, after}`. Raises ValueError as `list_exchanges` does."""
-        question = ask(clauses, sorted({column for kind in kinds for column in TEXTS_OF[kind]}))
+        question = ask(clauses, sorted({column for kind in kinds for column in TEXTS_OF[kind]}), sqlite=self._indexed)
         columns = [DOCUMENTS.c[name] for name in question.texts]
         found = select(*_LISTED, *columns).join(DOCUMENTS, DOCUMENTS.c.exchange_id == EXCHANGES.c.id)
         if self._indexed and question.match:
@@ -106,14 +107,17 @@ class Reader:
             return self._select(newest.where(EXCHANGES.c.updated_at.is_not(None)))[::-1]
         return self._select(query.where(place > after).order_by(EXCHANGES.c.updated_at, EXCHANGES.c.id))
 
-    def statistics(self, since: float, until: float) -> list[dict[str, Any]]:
-        """The rows of `statistics` that begin in a span of time, the oldest first."""
-        query = select(STATISTICS).where(STATISTICS.c.time >= since, STATISTICS.c.time < until)
-        return self._select(query.order_by(STATISTICS.c.time))
+    def statistics(self, span: int, since: float, until: float) -> list[dict[str, Any]]:
+        """The rows of `statistics` that are about so many seconds each and begin within a time, the oldest first."""
+        time = STATISTICS.c.time
+        # As they are: PostgreSQL would round them to whole seconds, as those of the column.
+        query = select(STATISTICS).where(time >= literal(since, Double), time < literal(until, Double))
+        return self._select(query.where(STATISTICS.c.span == span).order_by(STATISTICS.c.time))
 
     def running_count(self) -> int:
         """How many exchanges have not ended."""
-        return int(self._read(lambda connection: connection.execute(select(func.count()).where(RUNNING)).scalar() or 0))
+        query = select(func.count()).select_from(EXCHANGES).where(RUNNING)
+        return int(self._read(lambda connection: connection.execute(query).scalar() or 0))
 
     def token_evidence(self, limit: int = 200) -> list[tuple[str, int, int]]:
         """How good the estimates were: (model, estimated input tokens, input tokens) of the newest complete

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
 State = Literal["running", "complete", "failed", "cancelled", "interrupted"]
-BlobKind = Literal["client_request", "upstream_request", "upstream_response", "client_response"]
+BlobKind = Literal["client_request", "upstream_request", "upstream_response", "client_response", "upstream_times"]
 BLOB_KINDS: tuple[str, ...] = get_args(BlobKind)
 
 type Headers = Sequence[tuple[str, str]]

@@ -155,7 +155,7 @@ class RowWriter:
         if connection.execute(known).rowcount == 0:
             about = {"id": self._writer, "host": socket.gethostname(), "pid": os.getpid()}
             times = {"started_at": self._started_at, "seen_at": now}
-            connection.execute(insert(WRITERS).values(**about, **times, dropped=0, failed=0))
+            connection.execute(insert(WRITERS).values(**about, **times, dropped=0, failed=0, queued=0))
 
     def _write(self, connection: Connection) -> list[Exception]:
         try:

@@ -1,4 +1,4 @@
-"""Counts what happens, by provider and model and ten minutes: for the scorecard, the charts and the metrics.
+"""Counts what happens, by provider and model and span of time: for the scorecard, the charts and the metrics.
 
 A row of `statistics` holds counters by name. Some names have a part behind a colon: `repair:KIND`. What is measured
 (seconds, tokens per second) is counted by classes whose bounds grow by an eighth of a doubling each, from which
@@ -12,11 +12,12 @@ from typing import Any
 
 from webui.records import AttemptOutcome, AttemptRecord, CallCounts, ExchangeOutcome, ExchangeRecord
 
-SPAN = 600  # seconds that a row is about
+SPANS = (300, 4 * 3600)  # seconds that a row is about: the short ones for charts of hours, the others for longer ones
 FIRST = 0.01  # the upper bound of class 0
 STEPS = 8  # classes of a doubling
-_KEPT = 6 * SPAN  # seconds for which rows are added to
+_KEPT = 12  # spans whose rows are added to
 _NAMES = 200  # different counters of a row; names come from traffic
+_MEASURED = ("first", "whole", "ttft", "upstream", "speed")
 _ANSWERED = ("complete", "asked again")
 _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_usd")
 
@@ -25,9 +26,10 @@ type Counts = defaultdict[str, float]
 
 
 class Tally:
-    """What this process has counted in the latest spans of time."""
+    """What this process has counted in the latest spans of time, each so many seconds long."""
 
-    def __init__(self) -> None:
+    def __init__(self, span: int) -> None:
+        self.span = span
         self._counts: dict[Place, Counts] = {}
         self._latest = 0
 
@@ -38,7 +40,7 @@ class Tally:
         if outcome.status:
             counts[f"status:{outcome.status}"] += 1
         if outcome.state == "failed":
-            counts[f"failure:{outcome.error_type or outcome.status}"] += 1
+            counts[f"failure:{outcome.error_type or outcome.status or 'unknown'}"] += 1
         for name in (
             f"format:{record.client_format}",
             f"asked:{record.asked_model}",
@@ -53,7 +55,8 @@ class Tally:
         _measure(counts, "whole", outcome.duration)
         if (outcome.attempt_count or 1) > 1 + len(outcome.reprompts):
             counts["failovers"] += 1
-        return self._add(record.started_at, outcome.provider, outcome.model, counts)
+        provider, model = outcome.provider or record.provider, outcome.model or record.model
+        return self._add(record.started_at, provider, model, counts)
 
     def attempt(
         self, record: AttemptRecord, outcome: AttemptOutcome, calls: CallCounts
@@ -67,7 +70,7 @@ class Tally:
         if outcome.outcome == "asked again":
             counts["early_stops"] += 1
         if outcome.outcome == "failed":
-            counts[f"error:{outcome.error_type or outcome.status}"] += 1
+            counts[f"error:{outcome.error_type or outcome.status or 'unknown'}"] += 1
         if record.reprompt:
             counts["reprompts"] += 1
         for name, count in outcome.repair_counts.items():
@@ -89,9 +92,10 @@ class Tally:
         self, moment: float, provider: str | None, model: str | None, counts: Counts
     ) -> tuple[Place, Mapping[str, float]]:
         # What began so long ago that its row is no longer here counts for the oldest that is.
-        self._latest = max(self._latest, int(moment) // SPAN * SPAN)
-        oldest = self._latest - _KEPT
-        place = max(int(moment) // SPAN * SPAN, oldest), provider or "", model or ""
+        time = int(moment) // self.span * self.span
+        self._latest = max(self._latest, time)
+        oldest = self._latest - _KEPT * self.span
+        place = max(time, oldest), provider or "", model or ""
         known = self._counts.setdefault(place, defaultdict(float))
         for name, count in counts.items():
             if name in known or ":" not in name or len(known) < _NAMES or _is_class(name):
@@ -104,7 +108,7 @@ class Tally:
 
 
 def _is_class(name: str) -> bool:
-    return name.rpartition(":")[2].lstrip("-").isdigit()
+    return name.partition(":")[0] in _MEASURED
 
 
 def _measure(counts: Counts, name: str, value: float | None) -> None:

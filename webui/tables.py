@@ -114,11 +114,12 @@ WRITERS = Table(
     Column("about", JSON(none_as_null=True)),
 )
 
-# What happened within ten minutes, as counters by name; see `statistics.py`. Each process writes rows of its own, and
-# whole ones, so that nothing has to be read before it is added to.
+# What happened within a span of time, as counters by name; see `statistics.py`. Each process writes rows of its own,
+# and whole ones, so that nothing has to be read before it is added to.
 STATISTICS = Table(
     "statistics",
     METADATA,
+    Column("span", Integer, primary_key=True),
     Column("time", BigInteger, primary_key=True),
     Column("writer", Text, primary_key=True),
     Column("provider", Text, primary_key=True),

@@ -4,16 +4,13 @@ import json
 import random
 import re
 import resource
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from addons.recorder import PIECE, _outcome, _state, _tokens
-from transforms.events import Failure, Finish
-from transforms.transcript import Transcript
+from addons.recorder import PIECE
 from webui.reader import LogUnavailableError, Reader
 
 CHAT = "/v1/chat/completions"
@@ -42,48 +39,6 @@ def logged(until: Callable[..., None]) -> Callable[[Any, str], tuple[Reader, dic
         return reader, row()
 
     return read
-
-
-@pytest.mark.parametrize(
-    ("usage", "known"),
-    [
-        (None, (None, None, None, None)),
-        ({"prompt_tokens": 5, "completion_tokens": 7}, (5, 7, None, None)),
-        ({"prompt_tokens": "5", "completion_tokens": True, "cached_tokens": 3}, (None, None, 3, None)),
-        ({"prompt_tokens": -1, "completion_tokens": 2**63}, (None, None, None, None)),
-        (
-            {
-                "prompt_tokens": 5,
-                "completion_tokens": 7,
-                "cached_tokens": 1,
-                "prompt_tokens_details": {"cached_tokens": 4},
-                "completion_tokens_details": {"reasoning_tokens": 6},
-            },
-            (5, 7, 4, 6),
-        ),
-    ],
-)
-def test_tokens(usage: Any, known: tuple[int | None, ...]) -> None:
-    assert tuple(_tokens(usage).values()) == known
-
-
-@pytest.mark.parametrize(
-    ("events", "fields", "outcome", "state"),
-    [
-        ([Finish()], {}, "complete", "complete"),
-        ([], {}, "cancelled", "cancelled"),
-        ([Failure("no")], {}, "failed", "failed"),
-        ([], {"failure": Failure("no"), "replaced": True}, "failed", "failed"),
-        # Asked again; as an exchange's last attempt, where the client left before the next one began.
-        ([Finish()], {"asked_again": "no tool call", "replaced": True}, "asked again", "cancelled"),
-    ],
-)
-def test_what_became_of_it(events: Any, fields: Mapping[str, Any], outcome: str, state: str) -> None:
-    transcript = Transcript()
-    transcript.feed(events)
-    usual = {"failure": None, "replaced": False, "asked_again": ""}
-    attempt: Any = SimpleNamespace(pipeline=SimpleNamespace(transcript=transcript), **{**usual, **fields})
-    assert (_outcome(attempt), _state(attempt)) == (outcome, state)
 
 
 # ---------------------------------------------------------------------- rows and bodies

@@ -19,6 +19,7 @@ def test_nothing_set_gives_the_defaults() -> None:
     assert (settings, problems) == (Settings(), [])
     assert (settings.max_reprompts, settings.livestore_batch, settings.livestore_max_records) == (3, 50, 500)
     assert (settings.log_db_path, settings.log_blob_root) == ("data/logs.db", "data/blobs")
+    assert (settings.log_mode, settings.log_retention_days, settings.log_max_size) == ("full", 30, 10_000_000_000)
     assert settings.dashboard_address == "127.0.0.1:8082"
 
 
@@ -48,6 +49,9 @@ def test_every_variable_arrives() -> None:
         LOG_BLOB_ROOT="blobs",
         LOG_DB_URL="postgresql://u:p@h/d",
         LOG_BLOB_URL="s3://bucket",
+        LOG_MODE="errors",
+        LOG_RETENTION_DAYS="0.5",
+        LOG_MAX_SIZE="500MB",
         LIVESTORE_BATCH="500",
         LIVESTORE_MAX_RECORDS="0",
         DASHBOARD_ADDRESS="[::1]:9",
@@ -74,6 +78,9 @@ def test_every_variable_arrives() -> None:
         log_blob_root="blobs",
         log_db_url="postgresql://u:p@h/d",
         log_blob_url="s3://bucket",
+        log_mode="errors",
+        log_retention_days=0.5,
+        log_max_size=500_000_000,
         livestore_batch=500,
         livestore_max_records=0,
         dashboard_address="[::1]:9",
@@ -93,6 +100,13 @@ def test_every_variable_arrives() -> None:
         ("LIVESTORE_MAX_RECORDS", "-1", "a whole number of at least 0"),
         ("ENSURE_TOOL_CALL_MAX_ATTEMPTS", "6", "a whole number from 0 to 5"),
         ("ENSURE_TOOL_CALL_MAX_ATTEMPTS", "many", "a whole number from 0 to 5"),
+        ("LOG_MODE", "error", "one of full, metadata, errors, off; did you mean 'errors'?"),
+        ("LOG_RETENTION_DAYS", "-1", "a number of days, e.g. 30 (0 = no limit)"),
+        ("LOG_RETENTION_DAYS", "30d", "a number of days, e.g. 30 (0 = no limit)"),
+        ("LOG_RETENTION_DAYS", "nan", "a number of days, e.g. 30 (0 = no limit)"),
+        ("LOG_MAX_SIZE", "10", "a size with its unit, e.g. 10GB or 500MB (0 = no limit)"),
+        ("LOG_MAX_SIZE", "-1GB", "a size with its unit, e.g. 10GB or 500MB (0 = no limit)"),
+        ("LOG_MAX_SIZE", "lots", "a size with its unit, e.g. 10GB or 500MB (0 = no limit)"),
         ("DASHBOARD_ADDRESS", "8082", "HOST:PORT (or empty = off)"),
         ("OPENAI_BASE_URL", "api.openai.com", "an http(s) URL without user, query and fragment"),
         ("ANTHROPIC_BASE_URL", "x", "an http(s) URL without user, query and fragment"),
@@ -105,6 +119,15 @@ def test_what_is_wrong_is_named_with_its_variable(name: str, value: str, expecte
     _, problems = read(**{name: value})
     shown = repr(value if len(value) < 100 else value[:60] + "…")
     assert problems in ([f"{name}: {shown} is not {expected}"], [f"{name}: (hidden) is not {expected}"])
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0", 0), ("10GB", 10**10), ("1.5 kb", 1500), ("2TB", 2 * 10**12), ("1GiB", 2**30), ("0.5mib", 2**19)],
+)
+def test_sizes(text: str, size: int) -> None:
+    settings, problems = read(LOG_MAX_SIZE=text)
+    assert (settings.log_max_size, problems) == (size, [])
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,11 @@ def test_the_log_is_at_its_url_or_else_on_disk() -> None:
     assert (shared.database_url, shared.blob_url) == ("postgresql://host/db", "s3://bucket")
 
 
+@pytest.mark.parametrize(("days", "seconds"), [(30.0, 2_592_000), (0.5, 43_200), (0.0, 0)])
+def test_how_long_the_log_is_kept(days: float, seconds: float) -> None:
+    assert Settings(log_retention_days=days).log_max_age == seconds
+
+
 def test_hosts_are_those_that_routes_name() -> None:
     routes = (
         Route("a", "openai", "a", base_url="https://API.Moonshot.ai/v1"),

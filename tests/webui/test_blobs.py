@@ -1,5 +1,8 @@
+import errno
+import os
 import shutil
 import stat
+from io import FileIO
 from pathlib import Path
 
 import fsspec
@@ -204,3 +207,86 @@ def test_object_storage_gets_whole_bodies_only() -> None:
 def test_a_location_without_a_driver_is_refused() -> None:
     with pytest.raises(ValueError, match="nowhere:// cannot be used"):
         BlobWriter("nowhere://user:secret@bucket")
+
+
+@pytest.mark.parametrize("location", ["{root}", "memory://discarded"])
+def test_a_discarded_exchange_is_measured_and_not_written(root: Path, location: str) -> None:
+    location = location.format(root=root)
+    writer = BlobWriter(location)
+    later = BlobKey(ID, 0, "client_response")
+    other = BlobKey(ExchangeIds().make(1_700_000_001.0), 0, "client_request")
+    writer.append(KEY, b"before")
+    writer.append(other, b"other")
+    writer.discard(ID)
+    written = writer.written
+    for key, data in ((KEY, b"behind"), (later, b"later")):
+        writer.append(key, data)
+    assert (writer.size(KEY), writer.size(later), writer.written) == (12, 5, written)
+    for key in (KEY, later, other):
+        writer.close(key)
+    reader = BlobReader(location)
+    assert [reader.read(key) for key in (KEY, later)] == [None, None]
+    assert read(location, other) == (True, b"other")
+    writer.shut()
+
+
+def test_not_all_that_was_discarded_is_remembered(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webui.blobs._DISCARDED", 2)
+    writer = BlobWriter(str(root))
+    ids = [ExchangeIds().make(1_700_000_000.0 + number) for number in range(3)]
+    for exchange_id in ids:
+        writer.discard(exchange_id)
+    for exchange_id in ids:
+        writer.append(BlobKey(exchange_id, 0, "client_request"), b"x")
+    assert [path.name for path in root.glob("*/*/*/*")] == ids[:1]
+
+
+def test_what_is_written_is_measured_as_it_is_on_the_disk(root: Path) -> None:
+    writer = BlobWriter(str(root))
+    writer.append(KEY, b"a" * 100_000)
+    writer.append(KEY, bytes(range(256)))
+    writer.close(KEY)
+    assert writer.written == (root / blob_name(KEY)).stat().st_size < 1000
+
+
+def test_a_full_disk_leaves_a_true_beginning_and_costs_no_other_body(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(FileIO):
+        def write(self, data: object) -> int:
+            super().write(bytes(data)[:10])  # a part of the frame still found room
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    writer = BlobWriter(str(root))
+    writer.append(KEY, b"before")
+    with monkeypatch.context() as patched:
+        patched.setattr("webui.blobs.FileIO", Full)
+        with pytest.raises(OSError, match="No space left"):
+            writer.append(KEY, b"during")
+    with pytest.raises(OSError, match="No space left"):
+        writer.append(KEY, b"after")
+    writer.close(KEY)
+    complete, data = read(root)
+    assert not complete
+    assert data.startswith(b"before") and b"beforeduring".startswith(data)
+    other = BlobKey(ID, 1, "upstream_request")
+    writer.append(other, b"there is room again")
+    writer.close(other)
+    assert read(root, other) == (True, b"there is room again")
+
+
+def test_a_folder_may_be_removed_while_it_is_made(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A janitor finds the new folder of a day empty, and removes it."""
+    made: list[Path] = []
+
+    def make_and_lose(path: Path) -> None:
+        make_folder(path)
+        made.append(path)
+        if [folder.name for folder in made].count("14") == 1 and path.name == "14":
+            path.rmdir()
+
+    monkeypatch.setattr("webui.blobs.make_folder", make_and_lose)
+    writer = BlobWriter(str(root))
+    writer.append(KEY, b"data")
+    writer.close(KEY)
+    assert read(root) == (True, b"data")

@@ -22,7 +22,42 @@ from webui.database import (
 def test_a_path_is_a_sqlite_file() -> None:
     assert str(parse_location("data/logs.db")) == "sqlite:///data/logs.db"
     assert parse_location("sqlite:////var/logs.db").database == "/var/logs.db"
-    assert parse_location("postgresql+psycopg://u:p@h/logs").get_backend_name() == "postgresql"
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_postgresql_is_for_psycopg_however_its_url_begins(scheme: str) -> None:
+    url = parse_location(f"{scheme}://u:p@h/logs?sslmode=require")
+    assert url.render_as_string(hide_password=False) == "postgresql+psycopg://u:p@h/logs?sslmode=require"
+
+
+def test_a_server_is_not_waited_for_for_ever() -> None:
+    pytest.importorskip("psycopg")
+    assert writer_engine(parse_location("postgresql://h/logs")).url.query == {"connect_timeout": "5"}
+    assert reader_engine(parse_location("postgresql://h/logs?connect_timeout=1")).url.query == {"connect_timeout": "1"}
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_lock_is_not_waited_for_for_ever(database: str) -> None:
+    url = parse_location(database)
+    with writer_engine(url).begin() as connection:
+        connection.execute(text("CREATE TABLE t (x INTEGER)"))
+    with writer_engine(url).begin() as holder, writer_engine(url).begin() as other:
+        holder.execute(text("LOCK TABLE t"))
+        with pytest.raises(OperationalError, match="lock timeout") as caught:
+            other.execute(text("INSERT INTO t VALUES (1)"))
+        assert is_temporary(caught.value)
+    with reader_engine(url).begin() as connection:
+        assert connection.execute(text("SHOW lock_timeout")).scalar() == "5s"
+        with pytest.raises(DatabaseError, match="read-only"):
+            connection.execute(text("INSERT INTO t VALUES (1)"))
+
+
+def test_a_server_that_is_not_there_is_a_temporary_error(tmp_path: Path) -> None:
+    pytest.importorskip("psycopg")
+    with pytest.raises(OperationalError, match="failed") as caught:
+        writer_engine(parse_location(f"postgresql://u:hunter2@/logs?host={tmp_path}")).connect()
+    assert is_temporary(caught.value)
+    assert "hunter2" not in error_text(caught.value)
 
 
 @pytest.mark.parametrize("location", ["", ":memory:", "sqlite://", "sqlite:///:memory:", "http//x://"])

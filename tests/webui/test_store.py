@@ -29,6 +29,9 @@ from webui.store import Store
 ROOT = Path(__file__).resolve().parents[2]
 NOW = 1_700_000_000.0
 IDS = ExchangeIds()
+BOTH = pytest.mark.parametrize(
+    ("database", "blobs"), [("sqlite", "folder"), ("sqlite", "objects"), ("postgresql", "folder")], indirect=True
+)
 
 
 @pytest.fixture
@@ -37,11 +40,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make(folder: Path) -> Iterator[Callable[..., Store]]:
+def make(database: str, blobs: str) -> Iterator[Callable[..., Store]]:
     stores: list[Store] = []
 
     def made(**options: object) -> Store:
-        stores.append(Store(str(folder / "logs.db"), str(folder / "blobs"), **options))
+        stores.append(Store(database, blobs, **options))
         return stores[-1]
 
     yield made
@@ -91,6 +94,7 @@ def body(store: Reader, exchange_id: str, attempt: int, kind: str) -> tuple[bool
     return blob.complete, b"".join(blob)
 
 
+@BOTH
 def test_a_whole_exchange(store: Store) -> None:
     exchange_id = begin(store)
     store.begin_attempt(AttemptRecord(exchange_id, 1, NOW, "vertex/k2", "vertex", "k2"))
@@ -155,6 +159,7 @@ def test_a_whole_exchange(store: Store) -> None:
     assert [row["id"] for row in store.list_exchanges(10)] == [exchange_id]
 
 
+@BOTH
 def test_closing_writes_all_that_is_queued(make: Callable[..., Store], folder: Path) -> None:
     store = make()
     ids = [begin(store) for _ in range(3000)]  # more than a batch
@@ -368,6 +373,7 @@ def test_a_blob_root_that_is_a_file_costs_bodies_only(make: Callable[..., Store]
     assert store.counters().failed == 1
 
 
+@BOTH
 def test_a_key_that_names_no_body_is_counted(store: Store) -> None:
     exchange_id = begin(store)
     store.append_blob(exchange_id, 0, "something", b"x")
@@ -378,6 +384,7 @@ def test_a_key_that_names_no_body_is_counted(store: Store) -> None:
     assert "exchange id" in str(store.counters().last_error)
 
 
+@BOTH
 def test_a_row_that_cannot_be_stored_takes_no_other_with_it(store: Store) -> None:
     good = begin(store)
     nested: list[object] = []
@@ -395,6 +402,7 @@ def test_a_row_that_cannot_be_stored_takes_no_other_with_it(store: Store) -> Non
         nested = nested[0]  # taken apart one by one: all at once is too deep as well
 
 
+@BOTH
 def test_hostile_text_is_stored(store: Store) -> None:
     exchange_id = begin(store)
     outcome = ExchangeOutcome(
@@ -408,6 +416,44 @@ def test_hostile_text_is_stored(store: Store) -> None:
     assert (exchange["input_tokens"], exchange["duration"]) == (None, None)
 
 
+@BOTH
+def test_what_a_process_is_set_up_to_do_is_found_by_others(
+    make: Callable[..., Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webui.store.SIGN", 0.3)
+    store = make()
+    store.start()
+    wait_until(lambda: is_open(store))
+    assert [(row["about"], row["queued"]) for row in store.writers()] == [(None, 0)]
+    values: dict[str, object] = {"version": "1", "routes": [{"name": "k2", "weight": 1.5}], "dead": "\0"}
+    store.about(values)
+    values["version"] = "changed later"
+    said = {"version": "1", "routes": [{"name": "k2", "weight": 1.5}], "dead": "\ufffd"}
+    wait_until(lambda: store.writers()[0]["about"] == said)
+    store.about({"version": "2"})
+    wait_until(lambda: store.writers()[0]["about"] == {"version": "2"})
+    seen = store.writers()[0]["seen_at"]
+    wait_until(lambda: store.writers()[0]["seen_at"] > seen)
+    assert store.writers()[0]["about"] == {"version": "2"}  # said again with each sign of life
+
+
+def test_how_much_waits_is_told_when_it_is_seen_again(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webui.store.SIGN", 0.1)
+    other = sqlite3.connect(folder / "logs.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for _ in range(7):
+        begin(store)
+    wait_until(lambda: store.counters().last_error)
+    time.sleep(0.3)
+    monkeypatch.setattr("webui.store.SIGN", 2.0)  # the next one comes when there was time to look
+    other.close()
+    wait_until(lambda: store.writers()[0]["queued"] == 7)
+    wait_until(lambda: store.writers()[0]["queued"] == 0)
+
+
+@BOTH
 def test_a_clock_that_goes_backwards(make: Callable[..., Store]) -> None:
     now = [NOW]
     store = make(clock=lambda: now[0])
@@ -425,6 +471,7 @@ def test_a_clock_that_goes_backwards(make: Callable[..., Store]) -> None:
     ]
 
 
+@BOTH
 def test_two_stores_share_one_log(make: Callable[..., Store]) -> None:
     stores = [make(), make()]
     for store in stores:

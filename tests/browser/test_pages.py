@@ -1,0 +1,58 @@
+"""Providers, overview and configuration."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.exchanges import LogBook
+
+
+def test_the_scorecard(page: Page, log: LogBook) -> None:
+    for _ in range(3):
+        log.write()
+    log.wait()
+    page.goto("/providers?window=1h")
+    row = page.get_by_test_id("provider-row")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text("openai")
+    expect(row).to_contain_text("moonshotai/kimi-k2")
+    page.get_by_test_id("window-7d").click()
+    expect(page).to_have_url(re.compile("window=7d"))
+    expect(row).to_contain_text("openai")
+    page.get_by_test_id("provider-open").first.click()
+    expect(page.get_by_text("leaked-call").first).to_be_visible()
+    page.get_by_role("link", name=re.compile("leaked-call")).first.click()
+    expect(page).to_have_url(re.compile(r"/\?q=.*repair"))
+    expect(page.get_by_test_id("row")).to_have_count(3)
+
+
+def test_the_overview(page: Page, log: LogBook) -> None:
+    page.goto("/overview")
+    expect(page.get_by_test_id("overview")).to_be_visible()
+    log.write()
+    log.write(state="failed", status=502, error_type="upstream_error")
+    log.wait()
+    page.goto("/overview?window=1h")
+    expect(page.get_by_test_id("card-requests")).to_contain_text("2")
+    expect(page.get_by_test_id("card-errors")).to_contain_text("1")
+    expect(page.locator("canvas").first).to_be_visible()
+    # What the charts show can be read as well.
+    page.get_by_text(re.compile("as a table|table", re.I)).first.click()
+    expect(page.get_by_role("table").first).to_be_visible()
+
+
+def test_the_configuration(page: Page, log: LogBook) -> None:
+    page.goto("/config")
+    expect(page.get_by_test_id("routes")).to_contain_text("api.moonshot.ai")
+    expect(page.get_by_test_id("health")).to_contain_text("ok")
+    expect(page.get_by_test_id("log-state")).to_be_visible()
+    expect(page.get_by_test_id("running")).to_be_visible()
+
+
+def test_pages_by_their_links(page: Page) -> None:
+    page.goto("/")
+    for name in ("providers", "overview", "config", "requests"):
+        page.get_by_test_id(f"nav-{name}").click()
+        expect(page).to_have_title(re.compile(name, re.I))
+    page.go_back()
+    expect(page).to_have_title(re.compile("config", re.I))
