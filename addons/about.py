@@ -17,6 +17,7 @@ from transforms.profiles import profile_for
 from transforms.repair_kinds import REPAIR_KINDS
 from transforms.vendors import vendor_for_host
 
+MEGABYTE = 1024 * 1024
 INTERVAL = 1.0  # seconds between two looks for changes
 
 _HEALTH = {
@@ -60,9 +61,15 @@ def describe(state: State) -> dict[str, Any]:
         "warnings": list(state.warnings),
         "settings": _settings(settings),
         "mitmweb": _mitmweb(),
-        "log": {"mode": settings.log_mode},
+        "log": {"mode": settings.log_mode, **_log_size(state)},
         "repair_kinds": dict(REPAIR_KINDS),
     }
+
+
+def _log_size(state: State) -> dict[str, int | None]:
+    """In whole megabytes, which do not change with each exchange."""
+    size, trimmed = state.store.blob_bytes(), state.store.counters().trimmed
+    return {"blob_bytes": None if size is None else size // MEGABYTE * MEGABYTE, "trimmed": trimmed}
 
 
 def _version() -> str | None:

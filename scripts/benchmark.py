@@ -3,7 +3,7 @@
 Both proxies run as processes of their own in front of the same simulated vendor; requests alternate
 between them, and each figure is a median. CPU is what the kernel counted for the process
 (`/proc/PID/task/*/schedstat`, nanoseconds), so it does not matter what else the machine does meanwhile.
-What re-prompts cost has no counterpart in plain mitmproxy: that is `reprompts.py`.
+What re-prompts and the log cost has no counterpart in plain mitmproxy: that is in `reprompts.py` and `log_bench.py`.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from scripts.log_bench import measure_log
 from scripts.reprompts import MODEL, QUICK, REMINDERS, Tempo, measure_reprompts
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -66,12 +67,18 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, default=7, help="repetitions of each measurement (default: 7)")
     parser.add_argument("--quick", action="store_true", help="few and small: only shows that it works")
     parser.add_argument("--reprompts", action="store_true", help="measure re-prompts alone")
+    parser.add_argument("--log", type=int, metavar="COUNT", help="measure the log alone, with so many exchanges")
     options = parser.parse_args(arguments)
+    if options.log:
+        with tempfile.TemporaryDirectory() as folder:
+            figures = measure_log(Path(folder), options.log)
+        print(json.dumps(figures, indent=2) if options.json else _table(figures))
+        return 0
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         upstream = stack.enter_context(_simulator())
         plain = stack.enter_context(_plain(upstream, Path(folder)))
         ours = stack.enter_context(_ours(upstream, Path(folder)))
-        figures: dict[str, Any] = {}
+        figures = {}
         if not options.reprompts:
             rounds, scale = (2, 0.05) if options.quick else (options.rounds, 1.0)
             figures |= measure(plain, ours, rounds=rounds, scale=scale)

@@ -1,12 +1,28 @@
 """Measures the log: how fast it is written, what that costs the event loop, and how long the dashboard's questions take
 over many exchanges."""
 
+import contextlib
 import random
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
+from mitmproxy.test import tflow
+
+from addons.exchange import Attempt, Exchange
+from addons.recorder import Recorder
+from config.schema import Route
+from transforms.events import ChoiceFinish, Finish, TextDelta
+from transforms.pipeline import Pipeline
+from transforms.providers import PROVIDERS
+from transforms.request import Message, Request, Tool
+from transforms.transcript import Transcript
+from webui.filters import parse
+from webui.reader import Reader
 from webui.records import (
     AttemptOutcome,
     AttemptRecord,
@@ -15,12 +31,14 @@ from webui.records import (
     ExchangeOutcome,
     ExchangeRecord,
     Words,
+    first_id,
 )
+from webui.scorecard import WINDOWS, Scorecard
 from webui.store import Store
 
 DAY = 86400.0
-WEEKS = 30 * DAY  # over which the exchanges are spread
-PROVIDERS = ("openrouter", "vertex", "openai", "anthropic")
+SPREAD = 30 * DAY  # over which the exchanges are spread
+VENDORS = ("openrouter", "vertex", "openai", "anthropic")
 MODELS = ("kimi-k2-thinking", "kimi-k2.5", "moonshotai/kimi-k2-thinking-maas", "glm-5", "qwen3-coder")
 TOOLS = ("Bash", "Read", "Edit", "Grep", "get_weather", "WebFetch", "TodoWrite")
 REPAIRS = ("leaked-call", "id-missing", "finish-reason", "think-block", "arguments-trailing-comma")
@@ -61,8 +79,8 @@ def exchanges(count: int, until: float, seed: int = 1) -> Iterator[tuple[Any, ..
     draw, ids = random.Random(seed), ExchangeIds()
     words = ["".join(draw.choices(SYLLABLES, k=3)) for _ in range(20_000)]
     for number in range(count):
-        began = until - WEEKS * (count - number) / count
-        provider, model = draw.choice(PROVIDERS), draw.choice(MODELS)
+        began = until - SPREAD * (count - number) / count
+        provider, model = draw.choice(VENDORS), draw.choice(MODELS)
         first, attempts = draw.lognormvariate(0, 0.8), 1 + (draw.random() < 0.05) + (draw.random() < 0.002) * 2
         failed = draw.random() < 0.02
         repairs = {kind: 1 for kind in REPAIRS if draw.random() < 0.05}
@@ -87,17 +105,96 @@ def exchanges(count: int, until: float, seed: int = 1) -> Iterator[tuple[Any, ..
         yield begun, tried, answered, outcome
 
 
-def fill(store: Store, count: int, until: float, patience: Callable[[], None]) -> list[float]:
-    """Writes so many exchanges; returns what each cost the caller, in seconds."""
-    costs: list[float] = []
-    for begun, tried, answered, outcome in exchanges(count, until):
-        before = time.perf_counter()
-        store.begin_exchange(begun)
-        store.append_blob(begun.id, 0, "client_request", b"{}")
-        store.close_blob(begun.id, 0, "client_request")
-        store.begin_attempt(tried)
-        store.finish_attempt(begun.id, 1, answered)
-        store.finish_exchange(begun.id, outcome)
-        costs.append(time.perf_counter() - before)
-        patience()
-    return costs
+def measure_log(folder: Path, count: int) -> dict[str, Any]:
+    """Writes so many exchanges into a log in the folder, then asks it what the dashboard does. Times are in
+    milliseconds, over all questions."""
+    locations = str(folder / "logs.db"), str(folder / "blobs")
+    now = time.time()
+    began = time.perf_counter()
+    with contextlib.closing(Store(*locations)) as store:
+        store.start()
+        for begun, tried, answered, outcome in exchanges(count, now):
+            while store.counters().queued > 10_000:  # as fast as it can be written
+                time.sleep(0.02)
+            store.begin_exchange(begun)
+            store.append_blob(begun.id, 0, "client_request", b"{}")
+            store.close_blob(begun.id, 0, "client_request")
+            store.begin_attempt(tried)
+            store.finish_attempt(begun.id, 1, answered)
+            store.finish_exchange(begun.id, outcome)
+        while store.counters().queued:
+            time.sleep(0.02)
+    written = count / (time.perf_counter() - began)
+    return {
+        "log": {
+            "exchanges": count,
+            "written_per_second": round(written),
+            "bytes_of_database": (folder / "logs.db").stat().st_size // count,
+            "cost_of_an_exchange_us": round(cost_of_an_exchange(folder / "cost"), 1),
+        },
+        "questions_ms": ask_all(Reader(*locations), now),
+    }
+
+
+def ask_all(reader: Reader, now: float) -> dict[str, Any]:
+    """How long each question of the dashboard takes, and all of them."""
+    scorecard = Scorecard(reader)
+    asked: dict[str, Callable[[], object]] = {
+        question or "newest": partial(reader.list_exchanges, 51, None, parse(question, now)) for question in QUESTIONS
+    }
+    middle = first_id(now - SPREAD / 2)
+    asked["a page in the middle"] = partial(reader.list_exchanges, 51, middle)
+    asked["a filtered page in the middle"] = partial(reader.list_exchanges, 51, middle, parse("status:500", now))
+    asked["search of bodies"] = partial(reader.search, parse("kalomi", now), ["client_response"], 20)
+    asked["what has changed"] = partial(reader.changed_exchanges, 50, (now - 3600, ""))
+    asked |= {f"statistics of {window}": partial(scorecard.stats, window, now) for window in WINDOWS}
+    times = {name: [_seconds(question) for _ in range(ROUNDS)] for name, question in asked.items()}
+    every = sorted(second for seconds in times.values() for second in seconds)
+    slowest = sorted(times, key=lambda name: -statistics.median(times[name]))[:5]
+    return {
+        "median": _milliseconds(statistics.median(every)),
+        "p95": _milliseconds(every[int(len(every) * 0.95)]),
+        "most": _milliseconds(every[-1]),
+        "slowest": {name: _milliseconds(statistics.median(times[name])) for name in slowest},
+    }
+
+
+def cost_of_an_exchange(folder: Path, rounds: int = 1000) -> float:
+    """Microseconds of the event loop's CPU that an exchange takes to log, besides its bodies' pieces."""
+    request = Request("kimi", messages=[Message("user", "hello " * 50)], tools=[Tool("get_weather", parameters={})])
+    ids, costs = ExchangeIds(), []
+    with contextlib.closing(Store(str(folder / "logs.db"), str(folder / "blobs"), queue_size=100 * rounds)) as store:
+        state: Any = SimpleNamespace(store=store)
+        recorder = Recorder(state)
+        for _ in range(rounds):
+            exchange = Exchange(tflow.tflow(resp=True), base_url=True)
+            exchange.id, exchange.asked, exchange.client_format = ids.make(time.time()), "kimi", "openai_chat"
+            exchange.request, exchange.secrets = request, (b"client-0123456789", b"provider-0123456789")
+            exchange.received_headers = tuple(exchange.flow.request.headers.items()) * 8
+            route = Route("kimi", "openai", "k2")
+            attempt = Attempt(exchange.flow, exchange, route, PROVIDERS["openai"], endpoint="http://127.0.0.1/v1")
+            transcript = Transcript()
+            transcript.feed([TextDelta("hi there " * 40), ChoiceFinish("stop"), Finish({"prompt_tokens": 5})])
+            attempt.pipeline = cast(Pipeline, SimpleNamespace(transcript=transcript))
+            exchange.attempt, exchange.transcripts = attempt, [transcript]
+            costs.append(_cpu(partial(recorder.begin, attempt, b"{}")))
+            recorder.upstream_bytes(attempt, b"data")
+            recorder.client_bytes(exchange, b"data")
+            costs[-1] += _cpu(partial(recorder.end_attempt, attempt)) + _cpu(partial(recorder.end_exchange, exchange))
+    return statistics.median(costs) * 1e6
+
+
+def _cpu(act: Callable[[], object]) -> float:
+    before = time.thread_time()
+    act()
+    return time.thread_time() - before
+
+
+def _seconds(act: Callable[[], object]) -> float:
+    before = time.perf_counter()
+    act()
+    return time.perf_counter() - before
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1e3, 1)

@@ -11,6 +11,7 @@ from webui.filters import FIELDS
 from webui.metrics import exposition
 from webui.parameters import reader, scorecard
 from webui.reader import LogUnavailableError
+from webui.records import time_of_id
 from webui.scorecard import WINDOWS
 
 VALUES = 200  # proposed for a field
@@ -49,8 +50,10 @@ def fields() -> dict[str, Any]:
 def show_config() -> dict[str, Any]:
     """What the proxy that writes this log is set up to do, as it said last, and the state of the log."""
     problem, writers, last = None, [], None
+    exchanges, oldest = None, None
     try:
         writers, last = reader().writers(), reader().last_writer()
+        exchanges, oldest = reader().extent()
     except LogUnavailableError as error:
         problem = str(error)
     about = dict((last or {}).get("about") or {})
@@ -59,7 +62,7 @@ def show_config() -> dict[str, Any]:
     for route in about.get("routes", ()):
         until = route.pop("cooldown_until", None)
         route["cooldown_seconds"] = max(0.0, until - now) if until else None
-    log = {"mode": "full"} | dict(about.pop("log", None) or {})
+    log = {"mode": "full", "blob_bytes": None} | dict(about.pop("log", None) or {})
     database = current_app.config["DATABASE_FILE"]
     return {
         "version": None,
@@ -70,7 +73,14 @@ def show_config() -> dict[str, Any]:
         **about,
         "running": bool(writers),
         "writers": [{name: writer[name] for name in _WRITER} for writer in writers],
-        "log": {**log, "problem": problem, "database_bytes": _size(database), "free_bytes": _free(database)},
+        "log": {
+            **log,
+            "problem": problem,
+            "exchanges": exchanges,
+            "oldest": time_of_id(oldest) if oldest else None,
+            "database_bytes": _size(database),
+            "free_bytes": _free(database),
+        },
         "livestore": {
             "batch": current_app.config["LIVESTORE_BATCH"],
             "max_records": current_app.config["LIVESTORE_MAX_RECORDS"],

@@ -15,12 +15,11 @@ from webui.blobs import Blob, BlobReader
 from webui.database import error_text, is_sqlite, parse_location, reader_engine
 from webui.filters import Clause
 from webui.migrations import LATEST, schema_version
-from webui.records import BlobKey, number_of
-from webui.search import TEXTS_OF, ask, find, matches_index, matches_words
+from webui.records import BlobKey
+from webui.search import TEXTS_OF, ask, find, matches_index, matches_words, older_documents
 from webui.tables import ATTEMPTS, DOCUMENTS, EXCHANGES, STATISTICS, WRITERS
 
 LOOKED_AT = 20  # exchanges that are looked at for each one wanted, so that a large log is not read to its beginning
-SHARED = 4096  # older ids of one millisecond shared their number, and then their documents have the next ones
 # Too long for a list, of which a page has hundreds.
 _NOT_LISTED = {"repairs", "client_request_headers", "client_response_headers", "client_url"}
 _LISTED = [column for column in EXCHANGES.columns if column.name not in _NOT_LISTED]
@@ -62,10 +61,9 @@ class Reader:
             return self._select(_newest(select(*_LISTED).where(*question.all, *older), limit))
         found = select(*_LISTED).join(DOCUMENTS, DOCUMENTS.c.exchange_id == EXCHANGES.c.id)
         if self._indexed:
-            found = found.where(matches_index(question), *question.exact).order_by(DOCUMENTS.c.rowid.desc())
-            if before:
-                found = found.where(DOCUMENTS.c.rowid <= number_of(before) + SHARED)
-            found = found.where(*older).limit(limit)
+            bounds = [*question.bounds, *([older_documents(before)] if before else [])]
+            found = found.where(matches_index(question), *bounds, *question.exact, *older)
+            found = found.order_by(DOCUMENTS.c.rowid.desc()).limit(limit)
         else:
             found = _newest(found.where(*matches_words(question), *question.all, *older), limit)
         # Neither ordered nor limited: SQLite would look through all rows in their order instead of using the index.
@@ -86,7 +84,8 @@ class Reader:
         columns = [DOCUMENTS.c[name] for name in question.texts]
         found = select(*_LISTED, *columns).join(DOCUMENTS, DOCUMENTS.c.exchange_id == EXCHANGES.c.id)
         if self._indexed and question.match:
-            found = found.where(matches_index(question), *question.exact).order_by(DOCUMENTS.c.rowid.desc())
+            found = found.where(matches_index(question), *question.bounds, *question.exact)
+            found = found.order_by(DOCUMENTS.c.rowid.desc())
         else:
             found = found.where(*([] if self._indexed else matches_words(question)), *question.all)
             found = found.order_by(EXCHANGES.c.id.desc())
@@ -114,6 +113,12 @@ class Reader:
         query = select(STATISTICS).where(time >= literal(since, Double), time < literal(until, Double))
         return self._select(query.where(STATISTICS.c.span == span).order_by(STATISTICS.c.time))
 
+    def extent(self) -> tuple[int, str | None]:
+        """How many exchanges there are, and the oldest one's id."""
+        query = select(func.count().label("count"), func.min(EXCHANGES.c.id).label("oldest")).select_from(EXCHANGES)
+        [row] = self._select(query)
+        return row["count"], row["oldest"]
+
     def running_count(self) -> int:
         """How many exchanges have not ended."""
         query = select(func.count()).select_from(EXCHANGES).where(RUNNING)
@@ -138,8 +143,9 @@ class Reader:
         return self._select(select(WRITERS).where(WRITERS.c.stopped_at.is_(None)).order_by(WRITERS.c.started_at))
 
     def last_writer(self) -> dict[str, Any] | None:
-        """The process that wrote this log last, which may have ended."""
-        rows = self._select(select(WRITERS).order_by(WRITERS.c.seen_at.desc()).limit(1))
+        """The process that said last what it is set up to do, which may have ended."""
+        told = select(WRITERS).where(WRITERS.c.about.is_not(None))
+        rows = self._select(told.order_by(WRITERS.c.seen_at.desc()).limit(1))
         return rows[0] if rows else None
 
     def read_blob(self, exchange_id: str, attempt: int, kind: str) -> Blob | None:
@@ -149,7 +155,7 @@ class Reader:
         except OSError as error:
             raise LogUnavailableError(error_text(error)) from error
 
-    def _select(self, query: Select[Any]) -> list[dict[str, Any]]:
+    def _select(self, query: Select[*tuple[Any, ...]]) -> list[dict[str, Any]]:
         return self._read(lambda connection: [dict(row._mapping) for row in connection.execute(query)])
 
     def _read[Result](self, question: Callable[[Connection], Result]) -> Result:

@@ -23,7 +23,7 @@ WINDOWS = {  # seconds, and seconds of one point of the series
     "1h": (_HOUR, SPANS[0]),
     "24h": (24 * _HOUR, _HOUR // 2),
     "7d": (7 * 24 * _HOUR, 4 * _HOUR),
-    "30d": (30 * 24 * _HOUR, 12 * _HOUR),
+    "30d": (30 * 24 * _HOUR, 24 * _HOUR),
 }
 _SETTLED = 2 * _HOUR  # seconds after which nothing is added to a span
 _KEPT = 500  # points that are remembered

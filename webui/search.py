@@ -21,7 +21,7 @@ from sqlalchemy import Column, ColumnElement, Double, and_, exists, func, litera
 from webui.documents import ALL, fold, is_whole_in_term, name_term, spaced, span_terms, unspaced
 from webui.filters import Clause, Identity, Kind, Moment, Name, Span
 from webui.filters import Text as Words
-from webui.records import first_id
+from webui.records import first_id, number_of
 from webui.tables import DOCUMENTS, EXCHANGES
 
 # Which texts of a document are in the bodies of each kind.
@@ -32,16 +32,19 @@ TEXTS_OF = {
     "client_response": ("answer", "reasoning", "calls"),
 }
 AROUND = 80  # characters shown on both sides of what was found
+SHARED = 4096  # older ids of one millisecond shared their number, and then their documents have the next ones
 TEXTS = ("request", "answer", "reasoning", "calls", "repairs")
 type Condition = ColumnElement[bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`match` is for the index, empty where it cannot help; `exact` are conditions on `exchanges` that the index does
-    not answer, `all` are all of them but the words. `words` says whether texts are searched."""
+    """`match` is for the index, empty where it cannot help, within `bounds` of its rows; `exact` are conditions on
+    `exchanges` that the index does not answer, `all` are all of them but the words. `words` says whether texts are
+    searched."""
 
     match: str
+    bounds: Sequence[Condition]
     exact: Sequence[Condition]
     all: Sequence[Condition]
     words: Sequence[tuple[str, bool]]
@@ -76,7 +79,19 @@ def ask(clauses: Sequence[Clause], texts: Collection[str] = TEXTS, *, sqlite: bo
         if not precise:
             exact.append(condition)
     match = " AND ".join(wanted) or (ALL if unwanted else "")
-    return Question(f"{match} NOT ({' OR '.join(unwanted)})" if unwanted else match, exact, every, words, texts)
+    match = f"{match} NOT ({' OR '.join(unwanted)})" if unwanted else match
+    bounds = [_bound(clause.condition) for clause in clauses if isinstance(clause.condition, Moment)]
+    return Question(match, bounds, exact, every, words, texts)
+
+
+def older_documents(exchange_id: str) -> Condition:
+    """The documents of exchanges that are older than this id, and a few more."""
+    return DOCUMENTS.c.rowid <= number_of(exchange_id) + SHARED
+
+
+def _bound(moment: Moment) -> Condition:
+    first = first_id(moment.seconds)
+    return DOCUMENTS.c.rowid >= number_of(first) if moment.side == "after" else older_documents(first)
 
 
 def _term(clause: Clause, texts: Collection[str]) -> tuple[str, bool]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from webui.records import AttemptOutcome, AttemptRecord, CallCounts, ExchangeOutcome, ExchangeRecord
 
-SPANS = (300, 4 * 3600)  # seconds that a row is about: the short ones for charts of hours, the others for longer ones
+SPANS = (300, 1800, 4 * 3600, 86400)  # seconds that a row is about: the longer ones are for charts of days
 FIRST = 0.01  # the upper bound of class 0
 STEPS = 8  # classes of a doubling
 _KEPT = 12  # spans whose rows are added to

@@ -117,6 +117,10 @@ class Store(Reader):
         lost = self._backlog.counters()
         return replace(lost, trimmed=self._trimmed, removed_bytes=self._janitor.removed_bytes)
 
+    def blob_bytes(self) -> int | None:
+        """How large the bodies are on the disk; None before they were counted."""
+        return self._janitor.size
+
     def token_evidence(self, limit: int = 200) -> list[tuple[str, int, int]]:
         """As `Reader.token_evidence` does; nothing where no log is kept."""
         return [] if self._mode == OFF else super().token_evidence(limit)

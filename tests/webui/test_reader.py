@@ -324,7 +324,8 @@ def test_who_writes_and_how_much_runs(reader: Reader, ids: list[str], database: 
     writer.flush(NOW)
     assert reader.running_count() == 1
     assert [row["id"] for row in reader.writers()] == ["own"]
-    writer.stop(NOW + 1, losses)
+    assert reader.last_writer() is None  # it has not said anything about itself
+    writer.stop(NOW + 1, {**losses, "about": {"version": "1"}})
     last = reader.last_writer()
     assert last is not None
     assert (reader.running_count(), reader.writers(), last["id"]) == (0, [], "own")

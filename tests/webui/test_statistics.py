@@ -49,7 +49,7 @@ def test_an_exchange() -> None:
     [
         (ExchangeOutcome(NOW, "failed", 502, error_type="upstream_error"), "failure:upstream_error"),
         (ExchangeOutcome(NOW, "failed", 429), "failure:429"),
-        (ExchangeOutcome(NOW, "failed"), "failure:None"),
+        (ExchangeOutcome(NOW, "failed"), "failure:unknown"),
         (ExchangeOutcome(NOW, "complete", attempt_count=2), "failovers"),
         (ExchangeOutcome(NOW, "complete", attempt_count=3, reprompts=["no tool call"]), "failovers"),
     ],
@@ -102,8 +102,8 @@ def test_an_attempt() -> None:
     [
         (AttemptOutcome("failed", status=503), {"error:503": 1}, {"answers"}),
         (AttemptOutcome("failed", error_type="timeout", status=503), {"error:timeout": 1}, {"answers", "error:503"}),
-        (AttemptOutcome("asked again"), {"answers": 1, "early_stops": 1}, {"error:None"}),
-        (AttemptOutcome("cancelled"), {"outcome:cancelled": 1}, {"answers", "error:None"}),
+        (AttemptOutcome("asked again"), {"answers": 1, "early_stops": 1}, {"error:unknown"}),
+        (AttemptOutcome("cancelled"), {"outcome:cancelled": 1}, {"answers", "error:unknown"}),
         (AttemptOutcome("complete", input_tokens=5), {"input_tokens": 5}, {"cacheable_tokens", "cached_tokens"}),
         (AttemptOutcome("complete", cached_tokens=3), {"cached_tokens": 3}, {"cacheable_tokens"}),
         # In one piece: no speed can be told.

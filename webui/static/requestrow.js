@@ -38,8 +38,9 @@ export function requestRow({key, row, index, top, selected, select}) {
     return html`<div key=${key} class="request" role="row" aria-rowindex=${index + 2} aria-busy="true" style=${place}
       data-testid="absent-row"><span role="cell" class="request-bone"></span></div>`;
   }
-  return html`<div key=${key} class=${`request request-${row.state}`} role="row" aria-rowindex=${index + 2} style=${place}
-    aria-current=${selected ? "true" : undefined} onMouseDown=${() => select(row.id)} onFocusIn=${() => select(row.id)}
+  const choose = () => select(row.id);
+  return html`<div key=${key} class=${`request request-${row.state}`} role="row" aria-rowindex=${index + 2}
+    aria-current=${selected ? "true" : undefined} onMouseDown=${choose} onfocusin=${choose} style=${place}
     data-testid="row" data-id=${row.id}><${Cells} row=${row} /></div>`;
 }
 
