@@ -1,5 +1,6 @@
 """Writes exchanges into the log, both sides of each. Credentials are taken out before anything is queued."""
 
+import asyncio
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from addons.state import State
 
 PIECE = 64 * 1024  # bytes handed to the writer at once; a queue entry per chunk would cost more than the chunk
+MOMENT = 1.0  # seconds after which smaller pieces go as well: so much of a body is lost with the process
 TIMES = 20_000  # pieces of an answer whose times are kept
 
 type _Body = tuple[str, int, str]  # exchange, attempt, kind
@@ -24,6 +26,7 @@ class _Tee:
     mask: Mask
     parts: list[bytes] = field(default_factory=list)
     size: int = 0
+    waits: bool = False  # more than the tail
 
 
 class Recorder:
@@ -33,6 +36,21 @@ class Recorder:
         self._state = state
         self._tees: dict[_Body, _Tee] = {}
         self._times: dict[tuple[str, int], list[tuple[float, int]]] = {}  # by exchange and attempt: when what came
+        self._passing_on: asyncio.Task[None] | None = None
+
+    def running(self) -> None:
+        self._passing_on = asyncio.get_running_loop().create_task(self._pass_on_all())
+
+    def done(self) -> None:
+        if self._passing_on is not None:
+            self._passing_on.cancel()
+
+    async def _pass_on_all(self) -> None:
+        while True:
+            await asyncio.sleep(MOMENT)
+            for body, tee in self._tees.items():
+                if tee.waits:
+                    self._pass_on(body, tee)
 
     def begin(self, attempt: Attempt, upstream_request: bytes) -> None:
         """An attempt leaves; with the first one the exchange begins."""
@@ -82,10 +100,14 @@ class Recorder:
             tee = self._tees[body] = _Tee(Mask(exchange.secrets))
         tee.parts.append(data)
         tee.size += len(data)
+        tee.waits = True
         if tee.size >= PIECE:
-            clean, rest = tee.mask.feed(b"".join(tee.parts))
-            self._state.store.append_blob(*body, clean)
-            tee.parts, tee.size = [rest], len(rest)
+            self._pass_on(body, tee)
+
+    def _pass_on(self, body: _Body, tee: _Tee) -> None:
+        clean, rest = tee.mask.feed(b"".join(tee.parts))
+        self._state.store.append_blob(*body, clean)
+        tee.parts, tee.size, tee.waits = [rest], len(rest), False
 
     def _close(self, exchange: Exchange, attempt: int, kind: str) -> None:
         body = exchange.id, attempt, kind

@@ -1,16 +1,21 @@
 """The log of exchanges: what is written, how much is held meanwhile, and that traffic goes on without it."""
 
+import contextlib
 import json
 import random
 import re
 import resource
+import sqlite3
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from addons.recorder import PIECE
+from addons.recorder import MOMENT, PIECE
 from webui.reader import LogUnavailableError, Reader
 
 CHAT = "/v1/chat/completions"
@@ -184,3 +189,56 @@ def test_traffic_goes_on_when_the_disk_is_full(
     assert writer["failed"] and writer["last_error"]
     _, small = logged(proxy, answers[1].headers["x-kimi-proxy-exchange"])
     assert b"".join(reader.read_blob(small["id"], 0, "client_response")) == answers[1].content
+
+
+def test_traffic_does_not_wait_for_a_locked_database(
+    start_proxy: Callable[..., Any], logged: Callable[..., Any], until: Callable[..., None]
+) -> None:
+    proxy = start_proxy()
+    with proxy.client() as client:
+        first = client.post(CHAT, json=chat("kimi-k2+clean"))
+        reader, _ = logged(proxy, first.headers["x-kimi-proxy-exchange"])
+        with contextlib.closing(sqlite3.connect(proxy.data / "data" / "logs.db", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            answers = [client.post(CHAT, json=chat("kimi-k2+clean")) for _ in range(5)]
+            assert [answer.status_code for answer in answers] == [200] * 5
+            ids = [answer.headers["x-kimi-proxy-exchange"] for answer in answers]
+            assert [reader.get_exchange(identity) for identity in ids] == [None] * 5
+            other.execute("ROLLBACK")
+        for identity in ids:
+            _, row = logged(proxy, identity)
+            assert row["state"] == "complete"
+
+
+def test_a_kill_costs_the_last_moment_at_most(
+    start_proxy: Callable[..., Any], simulator: Any, logged: Callable[..., Any], until: Callable[..., None]
+) -> None:
+    proxy = start_proxy()
+    hanging = [threading.Thread(target=ask_and_lose, args=(proxy, "kimi-k2+hang-mid-stream")) for _ in range(4)]
+    with proxy.client() as client:
+        answers = [client.post(CHAT, json=chat("kimi-k2+clean", stream=stream)) for stream in (True, False) * 5]
+        reader, _ = logged(proxy, answers[-1].headers["x-kimi-proxy-exchange"])
+        for thread in hanging:
+            thread.start()
+        until(lambda: len(simulator.requests) == len(answers) + len(hanging))
+    time.sleep(2 * MOMENT)
+    proxy.process.kill()
+    proxy.process.wait(20)
+    for thread in hanging:
+        thread.join()
+    rows = {row["id"]: row for row in reader.list_exchanges(50)}
+    assert sorted(row["state"] for row in rows.values()) == ["complete"] * 10 + ["running"] * 4
+    again = start_proxy(directory=proxy.data)
+    until(lambda: reader.running_count() == 0)
+    rows = {row["id"]: row for row in reader.list_exchanges(50)}
+    assert sorted(row["state"] for row in rows.values()) == ["complete"] * 10 + ["interrupted"] * 4
+    for identity, row in rows.items():
+        answer = reader.read_blob(identity, 1, "upstream_response")
+        assert answer is not None and answer.complete == (row["state"] == "complete")
+        assert b"chatcmpl-" in b"".join(answer)  # what had come is there
+    assert again.stop() == 0
+
+
+def ask_and_lose(proxy: Any, model: str) -> None:
+    with contextlib.suppress(httpx.HTTPError), proxy.client() as client:
+        client.post(CHAT, json=chat(model))

@@ -171,7 +171,12 @@ def test_mitmdump_prints_nothing(start: Callable[..., Any], simulator: Any) -> N
             told.append(client.get(f"/api/logs/{row['id']}").content)
             for kind in ("client_request", "upstream_request", "upstream_response", "client_response"):
                 told.append(client.get(f"/api/logs/{row['id']}/blobs/{kind}").content)
-        told += [listed.content, client.get("/").content]
+            told.append(client.get(f"/api/logs/{row['id']}/blobs/upstream_times?attempt=1").content)
+        words = ("hello", "fake", "Incorrect", "key", PROVIDER.replace("/", " "))
+        paths = [f"/api/logs/search?q={word}" for word in words]
+        paths += ["/api/livestore/pull", "/api/stats", "/api/fields", "/api/config", "/metrics", "/healthz", "/"]
+        told += [listed.content, *(client.get(path).content for path in paths)]
+        assert b"Incorrect API key" in b"".join(told)  # what the provider said is there, but for the key
     assert proxy.stop() == 0
     assert [found(text) for text in [*answers, *told] if found(text)] == []
     assert "authorization" in proxy.log().lower() or "x-api-key" in proxy.log().lower()  # headers are printed

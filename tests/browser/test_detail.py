@@ -154,6 +154,19 @@ def test_a_cut_body_is_said_to_be_one(page: Page, log: LogBook) -> None:
     expect(page.get_by_role("tabpanel")).to_contain_text("incomplete")
 
 
+def test_a_damaged_body_is_said_to_be_one(page: Page, log: LogBook) -> None:
+    identity = log.write()
+    log.wait()
+    path = next(Path(log.locations["blob_url"]).rglob("attempt-1.upstream_response.zst"))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 :] = bytes(len(data) - len(data) // 2)
+    path.write_bytes(data)
+    for tab in TABS:
+        open_tab(page, identity, tab)  # what goes wrong in the page fails the test
+    page.locator("details.raw-body summary").filter(has_text="answer of upstream").click()
+    expect(page.get_by_role("tabpanel")).to_contain_text("The stored file is damaged")
+
+
 def copied(page: Page, name: str) -> list[str]:
     """The words of a command that a button has copied, as a shell reads them."""
     page.evaluate("navigator.clipboard.writeText('')")

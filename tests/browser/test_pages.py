@@ -1,6 +1,7 @@
 """Providers, overview and configuration."""
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
@@ -47,6 +48,16 @@ def test_the_configuration(page: Page, log: LogBook) -> None:
     expect(page.get_by_test_id("health")).to_contain_text("ok")
     expect(page.get_by_test_id("log-state")).to_be_visible()
     expect(page.get_by_test_id("running")).to_be_visible()
+
+
+def test_what_the_log_has_lost_is_said_on_every_page(page: Page, log: LogBook) -> None:
+    blobs = Path(log.locations["blob_url"])
+    blobs.write_text("a file where the folder should be")
+    log.write()
+    log.wait()
+    for path in ("/", "/overview"):
+        page.goto(path)
+        expect(page.get_by_test_id("banner")).to_contain_text(re.compile("could not be written|lost", re.I))
 
 
 def test_pages_by_their_links(page: Page) -> None:

@@ -43,6 +43,7 @@ function Opened({exchange, kind, attempt, size}) {
   const waiting = placeholder(held, "this body");
   if (waiting) return waiting;
   const {body} = held;
+  const damaged = body.complete && !body.cut && typeof size === "number" && size !== body.loaded;
   const name = [exchange.id, kind, attempt].filter((part) => part !== undefined).join("-");
   return html`
     <div class="controls">
@@ -56,7 +57,9 @@ function Opened({exchange, kind, attempt, size}) {
       <a href=${address} download=${`${name}.txt`}>Download</a>
       <span class="muted numbers">${bytes(body.loaded)} loaded${size !== null && size !== undefined && size !== body.loaded ? ` of ${bytes(size)}` : ""}</span>
       ${!body.complete && html`<${Chip} tone="warn">incomplete<//>`}
+      ${damaged && html`<${Chip} tone="bad">damaged<//>`}
     </div>
+    ${damaged && html`<p class="caution" role="alert">The stored file is damaged: what follows is all that could be read of it.</p>`}
     <${Incomplete} body=${body} />
     ${isTree && !asText
       ? html`<${Tree} value=${value} label="JSON of this body" />`
