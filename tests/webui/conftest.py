@@ -11,8 +11,11 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from flask.testing import FlaskClient
 
 from tests.postgresql import emptied, running_postgresql
+from tests.webui.filled_log import locations_in
+from webui.app import create_app
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +51,14 @@ def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     system = fsspec.filesystem("memory")
     if system.exists(root):
         system.rm(root, recursive=True)
+
+
+@pytest.fixture
+def locations(tmp_path: Path) -> dict[str, str]:
+    """Where the log of a test of the app is."""
+    return locations_in(tmp_path)
+
+
+@pytest.fixture
+def client(locations: dict[str, str]) -> FlaskClient:
+    return create_app(locations).test_client()

@@ -1,29 +1,18 @@
 import os
 import time
-from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
-from tests.webui.filled_log import HOSTILE, NOW, ROUTE, fill, locations_in
+from tests.webui.filled_log import HOSTILE, NOW, ROUTE, fill
 from webui.app import create_app
 from webui.records import ExchangeIds
 from webui.store import Store
 
 
 @pytest.fixture
-def locations(tmp_path: Path) -> dict[str, str]:
-    return locations_in(tmp_path)
-
-
-@pytest.fixture
 def ids(locations: dict[str, str]) -> list[str]:
     return fill(locations, time.time())
-
-
-@pytest.fixture
-def client(locations: dict[str, str]) -> FlaskClient:
-    return create_app(locations).test_client()
 
 
 def test_health_tells_what_was_lost(client: FlaskClient, locations: dict[str, str]) -> None:

@@ -11,25 +11,15 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from tests.webui.filled_log import fill, locations_in
-from webui.app import create_app, main
+from tests.webui.filled_log import fill
+from webui.app import main
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def locations(tmp_path: Path) -> dict[str, str]:
-    return locations_in(tmp_path)
-
-
-@pytest.fixture
 def ids(locations: dict[str, str]) -> list[str]:
     return fill(locations)
-
-
-@pytest.fixture
-def client(locations: dict[str, str]) -> FlaskClient:
-    return create_app(locations).test_client()
 
 
 @pytest.mark.parametrize("path", ["/", "/exchanges/01HF7YAT3V31WKYMDMTK2P23XE", "/providers", "/overview", "/config"])

@@ -1,28 +1,15 @@
-from pathlib import Path
-
 import pytest
 from flask.testing import FlaskClient
 
-from tests.webui.filled_log import HOSTILE, REASONS, UNUSABLE, fill, locations_in
-from webui.app import create_app
+from tests.webui.filled_log import HOSTILE, REASONS, UNUSABLE, fill
 from webui.store import Store
 
 PARTS = ("kind", "before", "match", "after")
 
 
 @pytest.fixture
-def locations(tmp_path: Path) -> dict[str, str]:
-    return locations_in(tmp_path)
-
-
-@pytest.fixture
 def ids(locations: dict[str, str]) -> list[str]:
     return fill(locations)
-
-
-@pytest.fixture
-def client(locations: dict[str, str]) -> FlaskClient:
-    return create_app(locations).test_client()
 
 
 def test_pages_of_the_log(client: FlaskClient, ids: list[str]) -> None:
