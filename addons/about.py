@@ -2,6 +2,7 @@
 it, only whether there is one. It goes through the log, as the dashboard may be elsewhere."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -14,11 +15,15 @@ from addons.health import Condition
 from addons.state import State
 from config.schema import Route, Settings
 from transforms.profiles import profile_for
+from transforms.providers import PROVIDERS
 from transforms.repair_kinds import REPAIR_KINDS
 from transforms.vendors import vendor_for_host
 
+logger = logging.getLogger(__name__)
+
 MEGABYTE = 1024 * 1024
 INTERVAL = 1.0  # seconds between two looks for changes
+QUIET = 60.0  # seconds between two lines about the same trouble
 
 _HEALTH = {
     Condition.WELL: "ok",
@@ -34,6 +39,8 @@ class About:
     def __init__(self, state: State) -> None:
         self._state = state
         self._telling: asyncio.Task[None] | None = None
+        self._trouble: tuple[str | None, float | None, int] = (None, None, 0)  # that was told last
+        self._quiet_until = 0.0
 
     def running(self) -> None:
         self._telling = asyncio.get_running_loop().create_task(self._tell())
@@ -45,11 +52,27 @@ class About:
     async def _tell(self) -> None:
         told: Mapping[str, Any] | None = None
         while True:
-            about = describe(self._state)
+            try:
+                about = describe(self._state)
+            except Exception:
+                logger.exception("the dashboard could not be told of a change")
+                return
             if about != told:
                 self._state.store.about(about)
                 told = about
+            self._warn()
             await asyncio.sleep(INTERVAL)
+
+    def _warn(self) -> None:
+        """Says in the terminal that the log cannot be written: the log itself cannot."""
+        counters = self._state.store.counters()
+        trouble = counters.last_error, counters.last_error_at, counters.dropped
+        if trouble == self._trouble or time.monotonic() < self._quiet_until:
+            return
+        self._trouble, self._quiet_until = trouble, time.monotonic() + QUIET
+        lost = counters.dropped + counters.failed
+        reason = counters.last_error or "the queue is full"
+        logger.warning("the log cannot be written: %s; %d entries are lost, traffic goes on", reason, lost)
 
 
 def describe(state: State) -> dict[str, Any]:
@@ -102,7 +125,7 @@ def _route(state: State, route: Route) -> dict[str, Any]:
 def _key(route: Route) -> str:
     if route.api_key is not None:
         return "present"
-    return "fetched" if route.provider == "vertex" else "none"
+    return "fetched" if PROVIDERS[route.provider].credential == "google" else "none"
 
 
 def _settings(settings: Settings) -> dict[str, str]:
@@ -114,6 +137,8 @@ def _settings(settings: Settings) -> dict[str, str]:
         "sticky": str(settings.sticky).lower(),
         "ENSURE_TOOL_CALL_MAX_ATTEMPTS": str(settings.max_reprompts),
         "LOG_MODE": settings.log_mode,
+        "LOG_RETENTION_DAYS": f"{settings.log_retention_days:g}",
+        "LOG_MAX_SIZE": f"{settings.log_max_size / MEGABYTE:.0f} MiB" if settings.log_max_size else "0",
         # A URL may hold a password.
         "LOG_DB_PATH": settings.log_db_path if not settings.log_db_url else "(LOG_DB_URL)",
         "LOG_BLOB_ROOT": settings.log_blob_root if not settings.log_blob_url else "(LOG_BLOB_URL)",

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from mitmproxy import http
+from mitmproxy import connection, http
 from mitmproxy.proxy.mode_specs import LocalMode, ReverseMode
 
 from addons.exchange import Exchange
@@ -42,7 +42,7 @@ class RefusalError(Exception):
 def admit(exchange: Exchange, key: Secret | None) -> None:
     """Raises RefusalError unless the client may use the provider credentials. `key` is KIMI_PROXY_API_KEY."""
     flow = exchange.flow
-    local = comes_from_here(flow)
+    local = comes_from_here(flow.client_conn)
     if key is not None:
         if _presents(exchange, key.reveal()):
             return
@@ -84,11 +84,11 @@ def is_local_host(host: str) -> bool:
         return False
 
 
-def comes_from_here(flow: http.HTTPFlow) -> bool:
+def comes_from_here(client: connection.Client) -> bool:
     """Local redirection only takes what this machine sends, from whichever of its addresses."""
-    if isinstance(flow.client_conn.proxy_mode, LocalMode):
+    if isinstance(client.proxy_mode, LocalMode):
         return True
-    peer = flow.client_conn.peername
+    peer = client.peername
     return bool(peer) and ip_address(peer[0].partition("%")[0]).is_loopback
 
 

@@ -89,6 +89,7 @@ def child_environment(environment: Mapping[str, str], settings: Settings) -> dic
         **environment,
         "LOG_DB_URL": settings.database_url,
         "LOG_BLOB_URL": settings.blob_url,
+        "LOG_MODE": settings.log_mode,
         "LIVESTORE_BATCH": str(settings.livestore_batch),
         "LIVESTORE_MAX_RECORDS": str(settings.livestore_max_records),
         "DASHBOARD_TOKEN": settings.dashboard_token.reveal() if settings.dashboard_token else "",

@@ -9,6 +9,7 @@ import json
 from urllib.parse import urlsplit
 
 from mitmproxy import http
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from addons.admission import PROXY_NAME, comes_from_here, is_base_url
 from addons.state import State
@@ -27,7 +28,7 @@ class Doorway:
         exchange = self._state.exchanges.get(flow.id)
         if not by_name and not (is_base_url(flow) and exchange is not None and exchange.endpoint is None):
             return
-        if not self._state.settings.dashboard_token and not comes_from_here(flow):
+        if not self._state.settings.dashboard_token and not comes_from_here(flow.client_conn):
             _refuse(flow, 403, "the dashboard serves this machine only, unless DASHBOARD_TOKEN is set")
         elif by_name and not self._state.dashboard_address():
             _refuse(flow, 404, "the dashboard is switched off (DASHBOARD_ADDRESS is empty)")
@@ -37,6 +38,14 @@ class Doorway:
             flow.request.scheme = "http"
             flow.request.host, flow.request.port = _LOOPBACK_OF.get(host, host), place.port or 80
             flow.request.host_header = PROXY_NAME
+
+    def server_connect(self, data: ServerConnectionHookData) -> None:
+        """By the dashboard's own address, in whatever protocol. What a name leads to is not known: its port tells."""
+        address = self._state.dashboard_address()
+        if not address or self._state.settings.dashboard_token or comes_from_here(data.client):
+            return
+        if data.server.address and data.server.address[1] == urlsplit(f"//{address}").port:
+            data.server.error = "the dashboard serves this machine only, unless DASHBOARD_TOKEN is set"
 
 
 def _refuse(flow: http.HTTPFlow, status: int, message: str) -> None:

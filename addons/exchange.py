@@ -78,6 +78,7 @@ class Exchange:
     begun: bool = False  # the client has had bytes of the answer
     first_word: float | None = None  # seconds from the start
     status: int | None = None  # that the client gets
+    head: http.Response | None = None  # likewise
     continuation: "Continuation | None" = None
     told: bool = False  # the client knows, or will know, that it failed
     left: bool = False  # the client has gone

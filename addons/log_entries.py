@@ -11,20 +11,28 @@ from functools import partial, reduce
 from itertools import chain, islice
 from typing import Any, Literal, TypedDict
 
-from addons.exchange import HIDDEN, Attempt, Exchange
+from addons.exchange import HIDDEN, Attempt, Exchange, hide_query
 from addons.mask import Mask
 from transforms.call_quality import measure
 from transforms.request import Request
 from transforms.response import ResponseCall
 from transforms.transcript import REPAIRS_LIMIT, Transcript
 from transforms.usage import add_usage, read_cost
-from webui.records import AttemptOutcome, AttemptRecord, CallCounts, ExchangeOutcome, ExchangeRecord, Headers, Words
+from webui.records import (
+    LONGEST,
+    AttemptOutcome,
+    AttemptRecord,
+    CallCounts,
+    ExchangeOutcome,
+    ExchangeRecord,
+    Headers,
+    Words,
+)
 
 SHOWN = 300  # characters of the preview
 MESSAGE = 2000  # characters of an error's message
 REPAIR = 4000  # characters of a repair's text before, and after
 HEADER = 4000  # characters of a header's value
-WORDS = 64 * 1024  # characters of each text that can be searched for
 
 
 def exchange_begun(attempt: Attempt) -> ExchangeRecord:
@@ -37,10 +45,11 @@ def exchange_begun(attempt: Attempt) -> ExchangeRecord:
         id=exchange.id,
         started_at=exchange.started,
         client_format=exchange.client_format,
-        asked_model=exchange.asked,
-        route=attempt.name,
+        asked_model=mask.text(exchange.asked, SHOWN),
+        route=mask.text(attempt.name, SHOWN),
         provider=attempt.route.provider,
-        model=attempt.served,
+        model=mask.text(attempt.served, SHOWN),
+        upstream_host=attempt.place,
         client_address=peer[0] if peer else "",
         client_agent=mask.text(agent.partition(" ")[0], SHOWN) or None,
         client_url=mask.text(exchange.url, MESSAGE),
@@ -58,11 +67,11 @@ def attempt_begun(attempt: Attempt) -> AttemptRecord:
         exchange_id=attempt.exchange.id,
         number=attempt.number,
         started_at=attempt.started,
-        route=attempt.name,
+        route=mask.text(attempt.name, SHOWN),
         provider=attempt.route.provider,
-        model=attempt.served,
+        model=mask.text(attempt.served, SHOWN),
         upstream_host=attempt.place,
-        upstream_url=mask.text(attempt.endpoint, MESSAGE),
+        upstream_url=mask.text(hide_query(attempt.endpoint.encode()).decode(), MESSAGE),
         upstream_format=attempt.provider.dialect,
         upstream_request_headers=_headers(headers, mask),
         flow_id=attempt.flow.id,
@@ -78,7 +87,7 @@ def attempt_ended(attempt: Attempt, duration: float) -> AttemptOutcome:
     return AttemptOutcome(
         status=attempt.status,
         outcome=outcome(attempt),
-        finish_reason=transcript.finish.reason if transcript.finish else None,
+        finish_reason=mask.text(transcript.finish.reason, SHOWN) if transcript.finish else None,
         reason=mask.text(failure.message if failure else attempt.asked_again, MESSAGE) or None,
         error_type=mask.text(failure.type, SHOWN) if failure else None,
         duration=duration,
@@ -103,7 +112,6 @@ def exchange_ended(exchange: Exchange, duration: float) -> ExchangeOutcome:
     mask = Mask(exchange.secrets)
     failure, enforcement = attempt.failure or transcript.failure, exchange.enforcement
     names = [mask.text(name, SHOWN) for part in transcripts for _, name in part.calls]
-    response = exchange.flow.response
     repairs = [
         {"kind": repair.kind, "before": mask.text(repair.before, REPAIR), "after": mask.text(repair.after, REPAIR)}
         for repair in islice(chain.from_iterable(part.repairs for part in transcripts), REPAIRS_LIMIT)
@@ -112,7 +120,7 @@ def exchange_ended(exchange: Exchange, duration: float) -> ExchangeOutcome:
         state=state(attempt),
         finished_at=exchange.started + duration,
         status=exchange.status or attempt.status,
-        finish_reason=transcript.finish.reason if transcript.finish else None,
+        finish_reason=mask.text(transcript.finish.reason, SHOWN) if transcript.finish else None,
         error_type=mask.text(failure.type, SHOWN) if failure else None,
         error_message=mask.text(failure.message, MESSAGE) if failure else None,
         time_to_first_token=exchange.first_word,
@@ -120,13 +128,14 @@ def exchange_ended(exchange: Exchange, duration: float) -> ExchangeOutcome:
         attempt_count=attempt.number,
         tool_call_count=len(names),
         tools=list(dict.fromkeys(names)),
-        client_response_headers=_headers(response.headers.items(), mask) if response else None,
+        client_response_headers=_headers(exchange.head.headers.items(), mask) if exchange.head else None,
         repairs=repairs,
         repair_counts=dict(counts),
         preview=mask.text(text, SHOWN),
-        route=attempt.name,
+        route=mask.text(attempt.name, SHOWN),
         provider=attempt.route.provider,
-        model=attempt.served,
+        model=mask.text(attempt.served, SHOWN),
+        upstream_host=attempt.place,
         cost_usd=read_cost(usage),
         reprompts=[mask.text(reason, SHOWN) for reason in enforcement.reasons] if enforcement else (),
         enforcement=enforcement.result if enforcement else None,
@@ -158,11 +167,11 @@ def _words(request: Request | None, transcripts: Sequence[Transcript], mask: Mas
     for part in transcripts:
         calls += part.response().choices[0].calls
     return Words(
-        request=mask.text("\n".join(reversed(new)), WORDS),
-        answer=mask.text("\n".join(part.text for part in transcripts), WORDS),
-        reasoning=mask.text("\n".join(part.reasoning for part in transcripts), WORDS),
-        calls=mask.text("\n".join(f"{call.name} {call.arguments}" for call in calls), WORDS),
-        repairs=mask.text("\n".join(repair.before for part in transcripts for repair in part.repairs), WORDS),
+        request=mask.text("\n".join(reversed(new)), LONGEST),
+        answer=mask.text("\n".join(part.text for part in transcripts), LONGEST),
+        reasoning=mask.text("\n".join(part.reasoning for part in transcripts), LONGEST),
+        calls=mask.text("\n".join(f"{call.name} {call.arguments}" for call in calls), LONGEST),
+        repairs=mask.text("\n".join(repair.before for part in transcripts for repair in part.repairs), LONGEST),
     )
 
 

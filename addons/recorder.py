@@ -1,9 +1,12 @@
-"""Writes exchanges into the log, both sides of each. Credentials are taken out before anything is queued."""
+"""Writes exchanges into the log, both sides of each. Credentials are taken out of bodies before they are queued, and of
+rows when the log's thread makes them (`log_entries.py`)."""
 
 import asyncio
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
+
+from mitmproxy import http
 
 from addons.exchange import Attempt, Exchange
 from addons.log_entries import attempt_begun, attempt_ended, exchange_begun, exchange_ended
@@ -82,12 +85,13 @@ class Recorder:
             self._state.store.append_blob(exchange.id, attempt.number, "upstream_times", lines.encode())
             self._state.store.close_blob(exchange.id, attempt.number, "upstream_times")
         ended = partial(attempt_ended, attempt, attempt.elapsed())
-        self._state.store.finish_attempt(exchange.id, attempt.number, ended)
+        self._state.store.finish_attempt(exchange.id, attempt.number, ended, _size(attempt.flow.request))
 
     def end_exchange(self, exchange: Exchange) -> None:
         """The exchange is over, and so are its attempts; its row is completed."""
         self._close(exchange, 0, "client_response")
-        self._state.store.finish_exchange(exchange.id, partial(exchange_ended, exchange, exchange.elapsed()))
+        size = _size(exchange.flow.request) + sum(part.size for part in exchange.transcripts)
+        self._state.store.finish_exchange(exchange.id, partial(exchange_ended, exchange, exchange.elapsed()), size)
 
     def _whole(self, exchange: Exchange, attempt: int, kind: str, data: bytes) -> None:
         self._add(exchange, attempt, kind, data)
@@ -115,3 +119,7 @@ class Recorder:
         if tee is not None:
             self._state.store.append_blob(*body, tee.mask.clean(b"".join(tee.parts)))
             self._state.store.close_blob(*body)
+
+
+def _size(request: http.Request) -> int:
+    return len(request.raw_content or b"")

@@ -207,6 +207,7 @@ class Relay:
             self._has_spoken(attempt)
         if not written:
             return []
+        exchange.head = exchange.head or attempt.flow.response
         exchange.begun, exchange.status = True, 200
         if attempt.pipeline.transcript.failure is not None:
             written = without_secrets(written, exchange)
@@ -263,6 +264,7 @@ class Relay:
             written = b""
         if exchange.begun or (attempt.streaming and attempt.spoke):
             # What the stages held is all that will come of the answer.
+            exchange.head = exchange.head or attempt.flow.response
             exchange.begun, exchange.status = True, 200
             written = without_secrets(written, exchange)
             self.recorder.client_bytes(exchange, written)
@@ -371,6 +373,7 @@ class Relay:
             response.headers.pop("retry-after", None)
             response.headers.update(retry_headers(attempt.failure, attempt.retry_after))
         response.content = body
+        exchange.head = exchange.head or response
         if exchange.continuation is None:
             flow.response = response
         else:

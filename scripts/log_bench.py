@@ -86,8 +86,8 @@ def exchanges(count: int, until: float, seed: int = 1) -> Iterator[tuple[Any, ..
         repairs = {kind: 1 for kind in REPAIRS if draw.random() < 0.05}
         identity = ids.make(began)
         begun = ExchangeRecord(
-            identity, began, "anthropic_messages", model, f"{provider}/{model}", provider, model, "127.0.0.1",
-            "claude-cli/2.1", stream=True, session_key=f"s{number // 40}",
+            identity, began, "anthropic_messages", model, f"{provider}/{model}", provider, model, "api.example.com",
+            "127.0.0.1", "claude-cli/2.1", stream=True, session_key=f"s{number // 40}",
         )  # fmt: skip
         said = " ".join(draw.choices(words, k=60)) + (" needle haystack" if number % 5000 == 7 else "")
         tokens: Any = {"input_tokens": draw.randrange(100_000), "output_tokens": draw.randrange(2000)}

@@ -7,6 +7,7 @@ into a tool's arguments, is not found here.
 
 import argparse
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -34,8 +35,9 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("exchange", metavar="EXCHANGE_ID", help="the response header x-kimi-proxy-exchange")
     parser.add_argument("--attempt", type=int, default=1, metavar="N", help="which attempt (default: the first)")
-    parser.add_argument("--dashboard", default="http://127.0.0.1:8082", metavar="URL")
-    parser.add_argument("--token", metavar="TOKEN", help="the dashboard's DASHBOARD_TOKEN")
+    address = os.environ.get("DASHBOARD_ADDRESS") or "127.0.0.1:8082"
+    parser.add_argument("--dashboard", default=f"http://{address}", metavar="URL", help="default: DASHBOARD_ADDRESS")
+    parser.add_argument("--token", default=os.environ.get("DASHBOARD_TOKEN"), help="default: DASHBOARD_TOKEN")
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
     options = parser.parse_args(arguments)
     headers = {"authorization": f"Bearer {options.token}"} if options.token else {}

@@ -13,7 +13,8 @@ from transforms.request import Request
 from transforms.response import ResponseCall
 from transforms.tool_schemas import allows
 
-_DROPPED = ("call-dropped-truncated", "call-dropped-unfinished", "call-dropped-nameless")
+# Not `no-tools` and `forbidden`: where nothing is offered, nothing is measured.
+_DROPPED = tuple(f"call-dropped-{why}" for why in ("truncated", "unfinished", "nameless", "unknown", "unreadable"))
 # Repairs of a name or of arguments; each can befall a call only once, but several of them the same call.
 _MENDED = ("leaked-call", "name-", "arguments-")
 

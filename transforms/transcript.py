@@ -106,6 +106,11 @@ class Transcript:
             self.complete = False
 
     @property
+    def size(self) -> int:
+        """Characters that came, whether they are kept or not."""
+        return self._size
+
+    @property
     def text(self) -> str:
         return _whole(self._text)
 

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,15 @@ from flask import Blueprint, Response, abort, current_app, g, request
 
 from webui.filters import FIELDS
 from webui.metrics import exposition
+from webui.modes import NOTHING_LOGGED, OFF
 from webui.parameters import reader, scorecard
 from webui.reader import LogUnavailableError
 from webui.records import time_of_id
-from webui.scorecard import WINDOWS
+from webui.scorecard import WINDOWS, by_group
 
 VALUES = 200  # proposed for a field
+SILENCE = 30.0  # seconds without a sign of life of any writer, which give one every ten
+LITTLE = 8 * 1024 * 1024  # bytes of free disk
 _WRITER = ("id", "pid", "host", "started_at", "seen_at", "dropped", "failed", "queued", "last_error")
 
 blueprint = Blueprint("api", __name__)
@@ -49,20 +53,23 @@ def fields() -> dict[str, Any]:
 @blueprint.get("/api/config")
 def show_config() -> dict[str, Any]:
     """What the proxy that writes this log is set up to do, as it said last, and the state of the log."""
+    mode = current_app.config["LOG_MODE"]
     problem, writers, last = None, [], None
     exchanges, oldest = None, None
     try:
-        writers, last = reader().writers(), reader().last_writer()
+        writers, last = reader().writers(), reader().last_writer(current_app.config["PROXY"])
         exchanges, oldest = reader().extent()
     except LogUnavailableError as error:
-        problem = str(error)
+        problem = NOTHING_LOGGED if mode == OFF else str(error)
+    else:
+        problem = _problem(writers)
     about = dict((last or {}).get("about") or {})
     about.pop("repair_kinds", None)
     now = time.time()
     for route in about.get("routes", ()):
         until = route.pop("cooldown_until", None)
         route["cooldown_seconds"] = max(0.0, until - now) if until else None
-    log = {"mode": "full", "blob_bytes": None} | dict(about.pop("log", None) or {})
+    log = {"mode": mode, "blob_bytes": None} | dict(about.pop("log", None) or {})
     database = current_app.config["DATABASE_FILE"]
     return {
         "version": None,
@@ -90,11 +97,12 @@ def show_config() -> dict[str, Any]:
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """The log's counters, for Prometheus. They begin with the oldest of the processes that write now, as a counter
-    must not fall when old rows are deleted."""
-    writers, now = reader().writers(), time.time()
-    since = min((writer["started_at"] for writer in writers), default=now)
-    page = exposition(scorecard().totals(since, now), writers, reader().running_count())
+    """The log's counters, for Prometheus: what the processes have counted that write now. Where one ends, or another
+    begins, they begin anew, as a counter may."""
+    writers = reader().writers()
+    rows = reader().counted_by([writer["id"] for writer in writers])
+    counts = by_group({(row["provider"], row["host"], row["model"]): row["counts"]} for row in rows)
+    page = exposition(counts, writers, reader().running_count())
     return Response(page, content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -107,11 +115,26 @@ def healthz() -> dict[str, Any]:
     try:
         writers = reader().writers()
     except LogUnavailableError as error:
+        if current_app.config["LOG_MODE"] == OFF:
+            return {"status": "ok", "log": {"readable": False, "error": NOTHING_LOGGED}}
         return {"status": "degraded", "log": {"readable": False, "error": str(error)}}
     names = ("id", "pid", "seen_at", "dropped", "failed", "last_error")
     told = [{name: writer[name] for name in names} for writer in writers]
     lost = any(writer["dropped"] or writer["failed"] for writer in writers)
-    return {"status": "degraded" if lost else "ok", "log": {"readable": True, "writers": told}}
+    problem = _problem(writers)
+    status = "degraded" if lost or problem else "ok"
+    return {"status": status, "log": {"readable": True, "problem": problem, "writers": told}}
+
+
+def _problem(writers: Sequence[Mapping[str, Any]]) -> str | None:
+    """What keeps the log from being written just now, as a sentence: what is wrong cannot be read in the log itself."""
+    free = _free(current_app.config["DATABASE_FILE"])
+    if free is not None and free < LITTLE:
+        return f"The disk of the log is full: {free // 1024} KiB are free."
+    silent = min((time.time() - writer["seen_at"] for writer in writers), default=0.0)
+    if silent > SILENCE:
+        return f"The log has not been written for {silent:.0f} seconds; traffic goes on without it."
+    return None
 
 
 def _size(path: str | None) -> int | None:

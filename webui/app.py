@@ -16,12 +16,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import waitress
-from flask import Flask, render_template
+from flask import Flask, current_app, render_template
 from werkzeug.exceptions import HTTPException
 
 from webui import api, logs
 from webui.database import is_sqlite, parse_location
 from webui.guard import install, parse_address
+from webui.modes import FULL, NOTHING_LOGGED, OFF
 from webui.reader import LogUnavailableError, Reader
 from webui.rows import process_exists
 from webui.scorecard import Scorecard
@@ -42,7 +43,7 @@ _ERROR_TYPES = {
 def create_app(settings: Mapping[str, Any]) -> Flask:
     """The WSGI app. Settings: `database_url` and `blob_url` as for `Reader`; `address`, host:port it is served
     at (default 127.0.0.1:8082); `token`, empty for none; `hosts`, further names that lead here; `livestore_batch` and
-    `livestore_max_records`.
+    `livestore_max_records`; `log_mode`, the proxy's; `proxy`, the id of its process.
 
     Raises ValueError for settings it cannot use, and for an address off loopback without a token.
     """
@@ -51,6 +52,8 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     app.config["DATABASE_FILE"] = url.database if is_sqlite(url) else None
     app.config["LIVESTORE_BATCH"] = settings.get("livestore_batch", 50)
     app.config["LIVESTORE_MAX_RECORDS"] = settings.get("livestore_max_records", 500)
+    app.config["LOG_MODE"] = settings.get("log_mode", FULL)
+    app.config["PROXY"] = settings.get("proxy")
     reader = Reader(settings["database_url"], settings["blob_url"])
     app.extensions |= {"log_reader": reader, "scorecard": Scorecard(reader)}
     host, _ = parse_address(settings.get("address", DEFAULT_ADDRESS))
@@ -76,7 +79,9 @@ def _http_error(error: HTTPException) -> tuple[dict[str, Any], int]:
 
 
 def _log_error(error: LogUnavailableError) -> tuple[dict[str, Any], int]:
-    return {"error": {"message": f"the log cannot be read: {error}", "type": _ERROR_TYPES[503]}}, 503
+    off = current_app.config["LOG_MODE"] == OFF
+    message = NOTHING_LOGGED if off else f"the log cannot be read: {error}"
+    return {"error": {"message": message, "type": _ERROR_TYPES[503]}}, 503
 
 
 def serve(settings: Mapping[str, Any], parent: int | None = None) -> int:
@@ -133,6 +138,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "blob_url": given.blob_url or "data/blobs",
         "hosts": given.host,
         "token": os.environ.get("DASHBOARD_TOKEN", ""),
+        "log_mode": os.environ.get("LOG_MODE") or FULL,
+        "proxy": given.parent,
         "livestore_batch": int(os.environ.get("LIVESTORE_BATCH") or 50),
         "livestore_max_records": int(os.environ.get("LIVESTORE_MAX_RECORDS") or 500),
     }

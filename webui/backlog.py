@@ -2,7 +2,7 @@
 
 Any thread puts; it waits for nothing but a lock that is held for a few instructions. One thread takes. What was put
 counts until it is settled, also when it is already taken: a database that refuses must not let the bounds grow.
-Bodies are dropped at the bound and rows at twice that, so that a slow disk costs bodies before it costs rows. A body
+Bodies are dropped at the bounds and rows at twice those, so that a slow disk costs bodies before it costs rows. A body
 that has lost a piece takes no further pieces: it is a true beginning, and its true size is still known.
 """
 
@@ -46,7 +46,14 @@ class BodyEnd(NamedTuple):
     lost: int  # bytes that never came onto the queue
 
 
-type Item = Entry | Callable[[], Entry] | Piece | BodyEnd
+class Later(NamedTuple):
+    """An entry that the writer makes itself; until then what it is made of takes so many bytes."""
+
+    make: Callable[[], Entry]
+    size: int
+
+
+type Item = Entry | Later | Piece | BodyEnd
 
 
 class Backlog:
@@ -67,12 +74,15 @@ class Backlog:
         self._last_error_at: float | None = None
         self._cut: dict[BlobKey, int] = {}  # bodies of which something was not put: how many bytes
 
-    def put(self, item: Entry | Callable[[], Entry] | BodyEnd) -> None:
+    def put(self, item: Entry | Later | BodyEnd) -> None:
+        size = item.size if isinstance(item, Later) else 0
         with self._lock:
-            if self._queued >= 2 * self._most or self._closed:
+            full = self._queued >= 2 * self._most or (size and self._queued_bytes >= 2 * self._most_bytes)
+            if full or self._closed:
                 self._dropped += 1
                 return
             self._queued += 1
+            self._queued_bytes += size
             self._queue.put(item)
 
     def put_piece(self, key: BlobKey, data: bytes) -> None:

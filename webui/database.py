@@ -57,6 +57,8 @@ def writer_engine(url: URL) -> Engine:
     def connected(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {int(WRITER_WAIT * 1000)}")
+        if connection.execute("PRAGMA page_count").fetchone() == (0,):  # later it would count no more
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA journal_size_limit = 67108864")
@@ -167,6 +169,9 @@ def is_no_database(error: BaseException) -> bool:
 
 def is_temporary(error: BaseException) -> bool:
     """Whether the same statement may succeed later: locked, full, unreachable, a folder that is missing."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if str(getattr(cause, "sqlstate", None)).startswith("54"):
+        return False  # PostgreSQL's program limits, as of an index's row: psycopg counts them among what passes
     return isinstance(error, OperationalError | InterfaceError | sqlite3.OperationalError | OSError)
 
 

@@ -12,9 +12,8 @@ from decimal import Decimal
 from typing import Any
 
 from webui.filters import FIELDS, Field, Kind, Span
-from webui.records import Words, number_of
+from webui.records import LONGEST, Words, number_of
 
-LONGEST = 64 * 1024  # characters of each of an exchange's texts that can be found
 _NAME = 60  # bytes of a name that its term tells
 _LOWEST, _HIGHEST = -6, 15  # decades of numbers
 

@@ -1,7 +1,7 @@
 """What the events of an exchange do to the rows of the log: one row each, and at the end those by which it is found
 and counted."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, assert_never
 
 from webui.documents import document
@@ -55,7 +55,7 @@ class Entries:
     def _exchange_ends(self, exchange_id: str, outcome: ExchangeOutcome) -> Iterator[Change]:
         values = _fields(outcome)
         words = values.pop("words")
-        for name in ("route", "provider", "model"):
+        for name in ("route", "provider", "model", "upstream_host"):
             if values[name] is None:
                 del values[name]
         yield Change("exchanges", (exchange_id,), values)
@@ -64,9 +64,11 @@ class Entries:
             row = {name: storable(value) for name, value in (_fields(record) | values).items()}
             for tally in self._tallies:
                 yield self._counted(tally.span, *tally.exchange(record, outcome))
-            # Last: what goes wrong in making the words costs nothing but them.
-            found = document(row, words() if words else Words())
+            said, fault = _said(words)
+            found = document(row, said)
             yield Change("documents", (found.pop("rowid"),), found, new=True)
+            if fault:  # it costs nothing but the words, and is told
+                raise fault
 
     def _attempt_ends(self, exchange_id: str, number: int, outcome: AttemptOutcome) -> Iterator[Change]:
         values = _fields(outcome)
@@ -79,9 +81,16 @@ class Entries:
                 yield self._counted(tally.span, *tally.attempt(record, outcome, calls))
 
     def _counted(self, span: int, place: Place, counts: Any) -> Change:
-        time, provider, model = place
-        key = span, time, self._writer, storable(provider), storable(model)
+        time, group = place
+        key = span, time, self._writer, *map(storable, group)
         return Change("statistics", key, {"counts": counts}, whole=True)
+
+
+def _said(words: Callable[[], Words] | None) -> tuple[Words, Exception | None]:
+    try:
+        return words() if words else Words(), None
+    except Exception as error:
+        return Words(), error
 
 
 def _fields(record: ExchangeRecord | ExchangeOutcome | AttemptRecord | AttemptOutcome) -> dict[str, Any]:

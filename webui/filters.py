@@ -46,6 +46,7 @@ class Field:
 FIELDS = (
     Field("model", Kind.NAME, ("asked_model", "model"), "asked for, or served"),
     Field("provider", Kind.NAME, ("provider",), "that answered"),
+    Field("host", Kind.NAME, ("upstream_host",), "that answered"),
     Field("route", Kind.NAME, ("route",), "provider/model"),
     Field("state", Kind.NAME, ("state",), "of the exchange"),
     Field("status", Kind.STATUS, ("status",), "HTTP status, 5xx, >=400"),
@@ -67,7 +68,7 @@ FIELDS = (
     Field("reasoning", Kind.NUMBER, ("reasoning_tokens",), "reasoning tokens"),
     Field("cost", Kind.NUMBER, ("cost_usd",), "in dollars, >0.1"),
     Field("after", Kind.AFTER, (), "2026-11-25, 2026-11-25T10:00, or 2h ago: 2h"),
-    Field("before", Kind.BEFORE, (), "likewise"),
+    Field("before", Kind.BEFORE, (), "2026-11-25, 2026-11-25T10:00, or 2h ago: 2h"),
 )
 _BY_NAME = {field.name: field for field in FIELDS}
 

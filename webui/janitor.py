@@ -4,10 +4,9 @@ It removes what it is told to, and walks through all folders once in a while. A 
 orphans: folders whose exchange the database does not know, because a process ended between the two, or because
 another machine deleted the row. Between two walks the size is a running figure.
 
-What is not removed, though no row is there: what is younger than an hour, as its row may still be waiting; what is
-older than the database itself, which is another log's (one that was moved aside, or the one before `LOG_DB_PATH` was
-changed), until it is too old or its room is needed; and in object storage, which other logs may share, what is not too
-old. Where the database cannot be read nothing is an orphan.
+An orphan may also be another log's: of a database that was moved aside, of one with another `LOG_DB_PATH`, of a proxy
+that shares the folder. So it goes only when it is too old, or, in a folder, when its room is needed; and never in its
+first hour, as its row may still be waiting. Where the database cannot be read nothing is an orphan.
 
 With another database than SQLite, several proxies share the rows while each may have a disk of its own. There the size
 limit is about bodies, and takes the oldest of them without their rows: one machine's small disk must not cost the
@@ -21,13 +20,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import batched
 
-from sqlalchemy import URL, func, select
+from sqlalchemy import URL, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from webui.blob_folders import BlobFolders, day_of
 from webui.database import is_sqlite, reader_engine
 from webui.records import time_of_id as _began
-from webui.tables import EXCHANGES, WRITERS
+from webui.tables import EXCHANGES
 
 FIRST_WALK = 60.0  # seconds after the start, when a machine has other things to do
 WALK = 6 * 3600.0  # seconds between two walks
@@ -116,7 +115,7 @@ class Janitor:
         return None if self._base is None else max(0, self._base + self._written() - self.removed_bytes)
 
     def make_room(self) -> bool:
-        """Whether there are bodies of another log, which are then removed before this log's own exchanges need be."""
+        """Whether there are bodies without a row, which are then removed before this log's own exchanges need be."""
         if not self._others:
             return False
         if self._spares_others:
@@ -184,24 +183,20 @@ class Janitor:
             yield from self._shrink(total - self._limits.max_size, now)
 
     def _sort_out(self, exchange_ids: list[str], now: float) -> tuple[set[str], set[str]]:
-        """Those of the exchanges that are orphans, and those that are another log's."""
+        """Those of the exchanges without a row that go now, and those that would go for their room."""
         candidates = [name for name in exchange_ids if _began(name) < now - YOUNG]
         if not candidates:
             return set(), set()
         try:
             with self._engine.connect() as connection:
                 known = connection.scalars(select(EXCHANGES.c.id).where(EXCHANGES.c.id.in_(candidates))).all()
-                first = connection.scalar(select(func.min(WRITERS.c.started_at)))
         except SQLAlchemyError:
             return set(), set()
         unknown = set(candidates).difference(known)
-        if not self._spares_others and self._folders.is_local:
-            return unknown, set()
-        oldest = self._limits.oldest(now)
+        old = {name for name in unknown if _began(name) < self._limits.oldest(now)}
         if not self._folders.is_local:
-            return {name for name in unknown if _began(name) < oldest}, set()
-        strangers = {name for name in unknown if oldest <= _began(name) < (now if first is None else first)}
-        return unknown - strangers, strangers
+            return old, set()
+        return (old, unknown - old) if self._spares_others else (unknown, set())
 
     def _shrink(self, excess: int, now: float) -> Iterator[None]:
         """Removes the oldest bodies until so many bytes are gone."""

@@ -1,10 +1,13 @@
 """The exchanges: pages of them, single ones, their bodies, what is found in them, and what changes while one looks."""
 
 import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, request
 
+from webui.blobs import Blob
 from webui.filters import text_of
 from webui.parameters import clauses, cursor, limit, number, reader
 from webui.records import is_exchange_id
@@ -12,6 +15,7 @@ from webui.search import TEXTS_OF
 
 PAGE = 50
 FOUND = 20
+LOOKED_AT = 1024 * 1024  # bytes of a body that are read before its head is sent
 
 blueprint = Blueprint("logs", __name__, url_prefix="/api")
 
@@ -61,7 +65,8 @@ def show_log(exchange_id: str) -> dict[str, Any]:
 @blueprint.get("/logs/<exchange_id>/blobs/<kind>")
 def show_blob(exchange_id: str, kind: str) -> Response:
     """A body, as text. Without `attempt`: the client's side, or the last attempt upstream. The header
-    `x-kimi-proxy-complete` is `false` for a body that was cut short or is still coming."""
+    `x-kimi-proxy-complete` is `false` for a body that was cut short, is still coming, or is damaged on the disk; damage
+    behind its first megabyte shows only in its length."""
     attempt = 0
     if "attempt" in request.args:
         attempt = number("attempt", 0, 0, 9999)
@@ -73,15 +78,31 @@ def show_blob(exchange_id: str, kind: str) -> Response:
         abort(404, str(error))
     if blob is None:
         abort(404, f"no {kind} of attempt {attempt} is stored for this exchange")
-    response = Response(blob, mimetype="text/plain")  # with charset=utf-8, whatever it is
-    response.headers["x-kimi-proxy-complete"] = "true" if blob.complete else "false"
-    if blob.complete:  # then it never changes
+    beginning = list(_beginning(blob))
+    whole = blob.complete and not _is_damaged(exchange_id, attempt, kind, beginning)
+    response = Response(chain(beginning, blob), mimetype="text/plain")  # with charset=utf-8, whatever it is
+    response.call_on_close(blob.close)
+    response.headers["x-kimi-proxy-complete"] = "true" if whole else "false"
+    if whole:  # then it never changes
         response.set_etag(f"{exchange_id}-{attempt}-{kind}")
         response.make_conditional(request)
-        if response.status_code == 304:
-            blob.close()
         response.headers["Cache-Control"] = "private, no-cache"
     return response
+
+
+def _beginning(blob: Blob) -> Iterator[bytes]:
+    size = 0
+    while size < LOOKED_AT and (piece := next(blob, None)) is not None:
+        size += len(piece)
+        yield piece
+
+
+def _is_damaged(exchange_id: str, attempt: int, kind: str, beginning: Sequence[bytes]) -> bool:
+    """Whether the body ends within its beginning, and before its size."""
+    rows = reader().attempts(exchange_id) if attempt else filter(None, [reader().get_exchange(exchange_id)])
+    row: Mapping[str, Any] = next((row for row in rows if row.get("number", 0) == attempt), {})
+    read = sum(map(len, beginning))
+    return read < min(LOOKED_AT, row.get(f"{kind}_size") or 0)
 
 
 @blueprint.get("/livestore/pull")

@@ -8,9 +8,8 @@ more, as agents' turns take long.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from webui.statistics import STEPS, by_kind, classes
+from webui.statistics import STEPS, Group, by_kind, classes
 
-type Group = tuple[str, str]
 type Sample = tuple[Mapping[str, str], float]
 
 _DOUBLINGS = range(17)  # 0.01 s … 655.36 s
@@ -80,15 +79,16 @@ def exposition(groups: Mapping[Group, Mapping[str, float]], writers: Sequence[Ma
         add(name, kind, text, [(labels, one[column] or 0) for labels, one in own])
     about: Mapping[str, Any] = next((one["about"] for one in reversed(writers) if one["about"]), {})
     routes = [route for route in about.get("routes", ()) if isinstance(route, dict)]
-    health = [({"route": str(route.get("name")), **_group(_place(route))}, route.get("health")) for route in routes]
+    health = [({"route": str(route.get("name")), **_place(route)}, route.get("health")) for route in routes]
     add("provider_up", "gauge", "Whether a route is asked.", [(name, float(state == "ok")) for name, state in health])
     add("cooldown", "gauge", "Whether a route cools down.", [(name, float(state != "ok")) for name, state in health])
     add("build_info", "gauge", "The version, always 1.", [({"version": str(about.get("version", ""))}, 1)])
     return "\n".join(lines) + "\n"
 
 
-def _place(route: Mapping[str, Any]) -> Group:
-    return route.get("provider") or "", route.get("model") or ""
+def _place(route: Mapping[str, Any]) -> dict[str, str]:
+    """What tells routes of one name apart."""
+    return {name: str(route.get(name) or "") for name in ("profile", "provider", "model", "host")}
 
 
 def _invalid(counts: Mapping[str, float]) -> float:
@@ -96,7 +96,7 @@ def _invalid(counts: Mapping[str, float]) -> float:
 
 
 def _group(group: Group) -> dict[str, str]:
-    return {"provider": group[0], "model": group[1]}
+    return dict(zip(("provider", "host", "model"), group, strict=True))
 
 
 def _labels(labels: Mapping[str, str]) -> str:

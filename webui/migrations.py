@@ -84,6 +84,7 @@ def add_search(connection: Connection) -> None:
     Of the words of exchanges that are in the log already only the preview is known."""
     for column in (
         "updated_at DOUBLE PRECISION",
+        "upstream_host TEXT",
         "client_agent TEXT",
         "client_url TEXT",
         "client_request_headers JSON",
@@ -103,8 +104,8 @@ def add_search(connection: Connection) -> None:
         text("""
         CREATE TABLE statistics (
             span INTEGER NOT NULL, time BIGINT NOT NULL,
-            writer TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL,
-            counts JSON NOT NULL, PRIMARY KEY (span, time, writer, provider, model))
+            writer TEXT NOT NULL, provider TEXT NOT NULL, host TEXT NOT NULL, model TEXT NOT NULL,
+            counts JSON NOT NULL, PRIMARY KEY (span, time, writer, provider, host, model))
         """)
     )
     if connection.dialect.name == "sqlite":

@@ -4,11 +4,12 @@ Rows are handed out as plain dicts with the names of the columns. Each call open
 that a log that was moved, deleted or made anew in the meantime is seen as it is.
 """
 
+import socket
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Double, Select, func, literal, select, text, tuple_
+from sqlalchemy import Connection, Double, Select, func, literal, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 
 from webui.blobs import Blob, BlobReader
@@ -17,14 +18,13 @@ from webui.filters import Clause
 from webui.migrations import LATEST, schema_version
 from webui.records import BlobKey
 from webui.search import TEXTS_OF, ask, find, matches_index, matches_words, older_documents
-from webui.tables import ATTEMPTS, DOCUMENTS, EXCHANGES, STATISTICS, WRITERS
+from webui.statistics import SPANS
+from webui.tables import ATTEMPTS, DOCUMENTS, EXCHANGES, RUNNING, STATISTICS, WRITERS
 
 LOOKED_AT = 20  # exchanges that are looked at for each one wanted, so that a large log is not read to its beginning
 # Too long for a list, of which a page has hundreds.
 _NOT_LISTED = {"repairs", "client_request_headers", "client_response_headers", "client_url"}
 _LISTED = [column for column in EXCHANGES.columns if column.name not in _NOT_LISTED]
-
-RUNNING = text("exchanges.state = 'running'")  # a bound value would keep the partial index from being used
 
 
 class LogUnavailableError(RuntimeError):
@@ -106,6 +106,11 @@ class Reader:
             return self._select(newest.where(EXCHANGES.c.updated_at.is_not(None)))[::-1]
         return self._select(query.where(place > after).order_by(EXCHANGES.c.updated_at, EXCHANGES.c.id))
 
+    def counted_by(self, writers: Sequence[str]) -> list[dict[str, Any]]:
+        """All that these processes have counted, in the longest spans."""
+        by_them = STATISTICS.c.writer.in_(writers)
+        return self._select(select(STATISTICS).where(STATISTICS.c.span == SPANS[-1], by_them))
+
     def statistics(self, span: int, since: float, until: float) -> list[dict[str, Any]]:
         """The rows of `statistics` that are about so many seconds each and begin within a time, the oldest first."""
         time = STATISTICS.c.time
@@ -142,10 +147,12 @@ class Reader:
         """The processes that write this log now, each with what it lost: `dropped`, `failed`, `last_error`."""
         return self._select(select(WRITERS).where(WRITERS.c.stopped_at.is_(None)).order_by(WRITERS.c.started_at))
 
-    def last_writer(self) -> dict[str, Any] | None:
-        """The process that said last what it is set up to do, which may have ended."""
-        told = select(WRITERS).where(WRITERS.c.about.is_not(None))
-        rows = self._select(told.order_by(WRITERS.c.seen_at.desc()).limit(1))
+    def last_writer(self, pid: int | None = None) -> dict[str, Any] | None:
+        """The process that said last what it is set up to do, which may have ended; or, where it has said so, the one
+        with this id on this machine: others may write the same log."""
+        told = select(WRITERS).where(WRITERS.c.about.is_not(None)).order_by(WRITERS.c.seen_at.desc()).limit(1)
+        own = told.where(WRITERS.c.pid == pid, WRITERS.c.host == socket.gethostname())
+        rows = (self._select(own) if pid is not None else []) or self._select(told)
         return rows[0] if rows else None
 
     def read_blob(self, exchange_id: str, attempt: int, kind: str) -> Blob | None:

@@ -19,6 +19,7 @@ BLOB_KINDS: tuple[str, ...] = get_args(BlobKind)
 type Headers = Sequence[tuple[str, str]]
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: sorts like the number it spells
+LONGEST = 64 * 1024  # characters of each of an exchange's texts that can be searched for
 _NUMBER = 65  # bits of an id behind those of its number
 _ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}", re.ASCII)
 
@@ -58,6 +59,7 @@ class ExchangeRecord:
     route: str | None = None
     provider: str | None = None
     model: str | None = None
+    upstream_host: str | None = None
     client_address: str | None = None
     client_agent: str | None = None
     client_url: str | None = None
@@ -69,14 +71,14 @@ class ExchangeRecord:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeOutcome:
-    """How an exchange ended. `status` is the HTTP status the client got. `route`, `provider` and `model`,
-    where set, replace those it began with (after a failover). `repairs` is a list of `{kind, before, after}`,
-    bounded by the caller; `repair_counts`, `{kind: n}`, counts all of them. `cost_usd` is what the provider said
-    that it cost, in dollars; it and the tokens sum those of all attempts. Where tool calls were enforced, `enforcement`
-    is what became of it (`called`, `ended`, `exhausted` …; None elsewhere, and where the answer never came to its end),
-    and `reprompts` says why each re-prompt was sent, in order. The caller has taken secrets out of every text. `tools`
-    are the names of the tools that were called. `words` gives the texts that can be searched for; the writer's thread
-    calls it, as it may take a while."""
+    """How an exchange ended. `status` is the HTTP status the client got. `route`, `provider`, `model` and
+    `upstream_host`, where set, replace those it began with (after a failover). `repairs` is a list of `{kind,
+    before, after}`, bounded by the caller; `repair_counts`, `{kind: n}`, counts all of them. `cost_usd` is what the
+    provider said that it cost, in dollars; it and the tokens sum those of all attempts. Where tool calls were
+    enforced, `enforcement` is what became of it (`called`, `ended`, `exhausted` …; None elsewhere, and where the
+    answer never came to its end), and `reprompts` says why each re-prompt was sent, in order. The caller has taken
+    secrets out of every text. `tools` are the names of the tools that were called. `words` gives the texts that can
+    be searched for; the writer's thread calls it, as it may take a while."""
 
     finished_at: float
     state: Literal["complete", "failed", "cancelled"]
@@ -101,6 +103,7 @@ class ExchangeOutcome:
     route: str | None = None
     provider: str | None = None
     model: str | None = None
+    upstream_host: str | None = None
     enforcement: str | None = None
     reprompts: Sequence[str] = ()
     words: Callable[[], Words] | None = None

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, ColumnElement, Connection, Engine, delete, event, func, select
+from sqlalchemy import URL, ColumnElement, Connection, Engine, and_, delete, event, func, select
 
 from webui.database import is_sqlite, is_temporary, writer_engine
 from webui.janitor import Janitor, Limits
@@ -96,14 +96,17 @@ class RowTrimmer:
         return (pages - free) * size + bodies > self._limits.max_size and not self._janitor.make_room()
 
     def _delete_rest(self, connection: Connection, now: float) -> bool:
-        """Deletes the oldest span of statistics, and processes that ended long ago. Whether there was a span."""
+        """Deletes the oldest span of statistics, and processes that ended long ago. Whether there was a span. What a
+        process has counted that still runs stays: its counters must not fall."""
         if not self._limits.max_age:
             return False
         oldest = self._limits.oldest(now)
         with connection.begin():
-            first = connection.scalar(select(func.min(STATISTICS.c.time)))
-            if first is not None and first < oldest:
-                connection.execute(delete(STATISTICS).where(STATISTICS.c.time == first))
+            running = select(WRITERS.c.id).where(WRITERS.c.stopped_at.is_(None))
+            over = and_(STATISTICS.c.time + STATISTICS.c.span < oldest, STATISTICS.c.writer.not_in(running))
+            first = connection.scalar(select(func.min(STATISTICS.c.time)).where(over))
+            if first is not None:
+                connection.execute(delete(STATISTICS).where(over, STATISTICS.c.time == first))
                 return True
             connection.execute(delete(WRITERS).where(WRITERS.c.stopped_at < oldest))
         return False

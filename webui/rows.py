@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import URL, Connection, Executable, Table, bindparam, func, insert, select, text, update
+from sqlalchemy import URL, Connection, Executable, Table, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -32,10 +32,9 @@ from webui.database import (
 from webui.documents import document
 from webui.migrations import migrate
 from webui.records import Words
-from webui.tables import ATTEMPTS, DOCUMENTS, EXCHANGES, TABLES, WRITERS
+from webui.tables import ATTEMPTS, DOCUMENTS, EXCHANGES, RUNNING, TABLES, WRITERS
 
 STALE = 60.0  # seconds: a process on another machine that did not sign for so long counts as gone
-_RUNNING = text("exchanges.state = 'running'")  # a bound value would keep the partial index from being used
 
 type Place = tuple[str, tuple[str | int, ...]]
 
@@ -240,14 +239,14 @@ def _gone(connection: Connection, own: str, now: float) -> list[str]:
 def _interrupt(connection: Connection, writers: Sequence[str], now: float, stamp: float) -> None:
     if not writers:
         return
-    left = select(EXCHANGES).where(_RUNNING, EXCHANGES.c.writer.in_(writers))
+    left = select(EXCHANGES).where(RUNNING, EXCHANGES.c.writer.in_(writers))
     found = [document({**row, "state": "interrupted"}, Words()) for row in connection.execute(left).mappings()]
     if found:
         connection.execute(insert(DOCUMENTS), found)
-    running = select(EXCHANGES.c.id).where(_RUNNING, EXCHANGES.c.writer.in_(writers))
+    running = select(EXCHANGES.c.id).where(RUNNING, EXCHANGES.c.writer.in_(writers))
     attempts = update(ATTEMPTS).where(ATTEMPTS.c.outcome == "running", ATTEMPTS.c.exchange_id.in_(running))
     connection.execute(attempts.values(outcome="interrupted"))
-    exchanges = update(EXCHANGES).where(_RUNNING, EXCHANGES.c.writer.in_(writers))
+    exchanges = update(EXCHANGES).where(RUNNING, EXCHANGES.c.writer.in_(writers))
     connection.execute(exchanges.values(state="interrupted", updated_at=stamp))
     connection.execute(update(WRITERS).where(WRITERS.c.id.in_(writers)).values(stopped_at=now))
 

@@ -13,9 +13,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from webui.reader import Reader
-from webui.statistics import SPANS, by_kind, percentile
+from webui.statistics import KEPT, SPANS, Group, by_kind, percentile
 
-type Group = tuple[str, str]  # provider, model
 type Counts = Mapping[str, float]
 
 _HOUR = 3600
@@ -25,8 +24,8 @@ WINDOWS = {  # seconds, and seconds of one point of the series
     "7d": (7 * 24 * _HOUR, 4 * _HOUR),
     "30d": (30 * 24 * _HOUR, 24 * _HOUR),
 }
-_SETTLED = 2 * _HOUR  # seconds after which nothing is added to a span
 _KEPT = 500  # points that are remembered
+_NOT_OF_ANSWERS = ("request-", "history-", "text-repeated")
 _NO_VALUES = ("None", "(other)")
 _Z = 1.959964  # standard normal deviation of 95 %
 
@@ -71,10 +70,17 @@ def card(group: Group, counts: Counts) -> dict[str, Any]:
     """A provider's and model's row of the scorecard."""
     answers, calls = counts.get("answers", 0), counts.get("calls", 0)
     errors = by_kind(counts, "error")
-    repairs = by_kind(counts, "repair")
+    # What was repaired in requests was the client's doing, or is what the vendor's own rules want; and what is
+    # repeated after a reminder is owed to the reminder.
+    repairs = {
+        kind: n
+        for kind, n in by_kind(counts, "repair").items()
+        if not kind.startswith(("request-", "history-", "text-repeated"))
+    }
     return {
         "provider": group[0],
-        "model": group[1],
+        "host": group[1],
+        "model": group[2],
         "attempts": counts.get("attempts", 0),
         "answers": answers,
         "tool_call_rate": rate(counts.get("answered", 0), counts.get("offered", 0)),
@@ -106,7 +112,7 @@ class Scorecard:
         length, step = WINDOWS[window]
         until = (int(now) // step + 1) * step
         points = self._points(range(until - length, until, step), step, now)
-        totals = _by_group(points.values())
+        totals = by_group(points.values())
         everything = add(totals.values())
         cards = [card(group, counts) for group, counts in totals.items() if counts.get("attempts")]
         return {
@@ -134,15 +140,11 @@ class Scorecard:
                 "format": "format", "error": "failure", "enforcement": "enforcement", "model": "asked",
             }.items()
         }  # fmt: skip
-        names["provider"] = sorted({provider for provider, _ in groups if provider})
-        names["route"] = [f"{provider}/{model}" for provider, model in groups if provider]
-        names["model"] = list(dict.fromkeys([*names["model"], *(model for _, model in groups if model)]))
+        names["provider"] = sorted({provider for provider, _, _ in groups if provider})
+        names["host"] = sorted({host for _, host, _ in groups if host})
+        names["route"] = list(dict.fromkeys(f"{provider}/{model}" for provider, _, model in groups if provider))
+        names["model"] = list(dict.fromkeys([*names["model"], *(model for _, _, model in groups if model)]))
         return {field: [value for value in found if value not in _NO_VALUES] for field, found in names.items()}
-
-    def totals(self, since: float, now: float) -> dict[Group, Counts]:
-        """All that was counted since then, or a little earlier."""
-        _, step = WINDOWS["30d"]
-        return _by_group(self._points(range(int(since) // step * step, int(now) + 1, step), step, now).values())
 
     def _points(self, times: range, step: int, now: float) -> dict[int, dict[Group, Counts]]:
         with self._lock:
@@ -153,17 +155,17 @@ class Scorecard:
         rows = self._reader.statistics(span, missing[0], times.stop) if missing else []
         found: dict[int, dict[Group, list[Counts]]] = defaultdict(lambda: defaultdict(list))
         for row in rows:
-            found[row["time"] // step * step][row["provider"], row["model"]].append(row["counts"])
+            found[row["time"] // step * step][row["provider"], row["host"], row["model"]].append(row["counts"])
         for time in missing:
             points[time] = {group: add(counts) for group, counts in found[time].items()}
         with self._lock:
-            self._known |= {(time, step): points[time] for time in missing if time + step < now - _SETTLED}
+            self._known |= {(time, step): points[time] for time in missing if time + KEPT * step < now}
             while len(self._known) > _KEPT:
                 del self._known[next(iter(self._known))]
         return {time: points[time] for time in times}
 
 
-def _by_group(points: Iterable[Mapping[Group, Counts]]) -> dict[Group, Counts]:
+def by_group(points: Iterable[Mapping[Group, Counts]]) -> dict[Group, Counts]:
     groups: dict[Group, list[Counts]] = defaultdict(list)
     for point in points:
         for group, counts in point.items():

@@ -15,13 +15,16 @@ from webui.records import AttemptOutcome, AttemptRecord, CallCounts, ExchangeOut
 SPANS = (300, 1800, 4 * 3600, 86400)  # seconds that a row is about: the longer ones are for charts of days
 FIRST = 0.01  # the upper bound of class 0
 STEPS = 8  # classes of a doubling
-_KEPT = 12  # spans whose rows are added to
+LEAST, MOST = -64, 255  # classes: some 40 µs, and a year
+KEPT = 12  # spans whose rows are added to
+_PLACES = 2000  # providers and models times spans that are counted apart
 _NAMES = 200  # different counters of a row; names come from traffic
 _MEASURED = ("first", "whole", "ttft", "upstream", "speed")
 _ANSWERED = ("complete", "asked again")
 _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_usd")
 
-type Place = tuple[int, str, str]  # when it began, provider, model
+type Group = tuple[str, str, str]  # provider, host, model: `openai` is many vendors, whom only their hosts tell apart
+type Place = tuple[int, Group]  # when the span began
 type Counts = defaultdict[str, float]
 
 
@@ -40,23 +43,28 @@ class Tally:
         if outcome.status:
             counts[f"status:{outcome.status}"] += 1
         if outcome.state == "failed":
-            counts[f"failure:{outcome.error_type or outcome.status or 'unknown'}"] += 1
+            counts[f"failure:{_short(outcome.error_type or outcome.status or 'unknown')}"] += 1
         for name in (
             f"format:{record.client_format}",
-            f"asked:{record.asked_model}",
-            f"finish:{outcome.finish_reason}",
+            f"asked:{_short(record.asked_model)}",
+            f"finish:{_short(outcome.finish_reason)}",
         ):
             counts[name] += 1
         for name in outcome.tools:
-            counts[f"tool:{name[:100]}"] += 1
+            counts[f"tool:{_short(name)}"] += 1
+        for name, count in outcome.repair_counts.items():
+            counts[f"repair:{name}"] += count
         if outcome.enforcement:
             counts[f"enforcement:{outcome.enforcement}"] += 1
+        if outcome.enforcement == "exhausted":
+            counts["early_stops"] += 1  # the last answer; those before it were asked again
         _measure(counts, "first", outcome.time_to_first_token)
         _measure(counts, "whole", outcome.duration)
         if (outcome.attempt_count or 1) > 1 + len(outcome.reprompts):
             counts["failovers"] += 1
-        provider, model = outcome.provider or record.provider, outcome.model or record.model
-        return self._add(record.started_at, provider, model, counts)
+        host = outcome.upstream_host or record.upstream_host
+        group = outcome.provider or record.provider, host, outcome.model or record.model
+        return self._add(record.started_at, group, counts)
 
     def attempt(
         self, record: AttemptRecord, outcome: AttemptOutcome, calls: CallCounts
@@ -70,11 +78,9 @@ class Tally:
         if outcome.outcome == "asked again":
             counts["early_stops"] += 1
         if outcome.outcome == "failed":
-            counts[f"error:{outcome.error_type or outcome.status or 'unknown'}"] += 1
+            counts[f"error:{_short(outcome.error_type or outcome.status or 'unknown')}"] += 1
         if record.reprompt:
             counts["reprompts"] += 1
-        for name, count in outcome.repair_counts.items():
-            counts[f"repair:{name}"] += count
         for name in _TOKENS:
             if value := getattr(outcome, name):
                 counts[name] += value
@@ -86,16 +92,19 @@ class Tally:
             writing = outcome.duration - outcome.time_to_first_token
             if writing > 0.05:  # else it came in one piece, and no speed can be told
                 _measure(counts, "speed", outcome.output_tokens / writing)
-        return self._add(record.started_at, record.provider, record.model, counts)
+        return self._add(record.started_at, (record.provider, record.upstream_host, record.model), counts)
 
     def _add(
-        self, moment: float, provider: str | None, model: str | None, counts: Counts
+        self, moment: float, group: tuple[str | None, str | None, str | None], counts: Counts
     ) -> tuple[Place, Mapping[str, float]]:
         # What began so long ago that its row is no longer here counts for the oldest that is.
         time = int(moment) // self.span * self.span
         self._latest = max(self._latest, time)
-        oldest = self._latest - _KEPT * self.span
-        place = max(time, oldest), provider or "", model or ""
+        oldest = self._latest - KEPT * self.span
+        provider, host, model = (_short(name or "") for name in group)
+        place = max(time, oldest), (provider, host, model)
+        if place not in self._counts and len(self._counts) >= _PLACES:  # behind a glob the model is the client's word
+            place = place[0], (provider, host, "(other)")
         known = self._counts.setdefault(place, defaultdict(float))
         for name, count in counts.items():
             if name in known or ":" not in name or len(known) < _NAMES or _is_class(name):
@@ -107,6 +116,11 @@ class Tally:
         return place, dict(known)
 
 
+def _short(name: object) -> str:
+    """A name from traffic, as a counter's."""
+    return str(name)[:100]
+
+
 def _is_class(name: str) -> bool:
     return name.partition(":")[0] in _MEASURED
 
@@ -114,8 +128,8 @@ def _is_class(name: str) -> bool:
 def _measure(counts: Counts, name: str, value: float | None) -> None:
     if value is None or not math.isfinite(value):
         return
-    number = math.ceil(STEPS * math.log2(value / FIRST)) if value > FIRST else 0
-    counts[f"{name}:{min(number, 255)}"] += 1
+    number = math.ceil(STEPS * math.log2(value / FIRST)) if value > 0 else LEAST
+    counts[f"{name}:{max(LEAST, min(number, MOST))}"] += 1
     counts[f"{name}_sum"] += value
 
 

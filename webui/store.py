@@ -20,12 +20,23 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from webui.backlog import Backlog, BodyEnd, Counters, Item, Piece
+from webui.backlog import Backlog, BodyEnd, Counters, Item, Later, Piece
 from webui.blobs import BlobWriter
 from webui.database import parse_location
 from webui.entries import AttemptEnd, Entries, Entry, ExchangeEnd
 from webui.janitor import Janitor, Limits
-from webui.modes import ERRORS, FULL, METADATA, OFF, NoBodies, check_mode, keeps_content, without_content
+from webui.modes import (
+    ERRORS,
+    FULL,
+    METADATA,
+    OFF,
+    NoBodies,
+    attempt_without_content,
+    begun_without_content,
+    check_mode,
+    keeps_content,
+    without_content,
+)
 from webui.reader import Reader
 from webui.records import (
     AttemptOutcome,
@@ -93,6 +104,7 @@ class Store(Reader):
         self._told: dict[str, Any] = {}  # with the last sign of life, and when by time.monotonic()
         self._told_at = 0.0
         self._waiting_rows = 0  # items that were taken off the queue and still wait in the row writer
+        self._waiting_bytes = 0  # likewise
 
     def start(self) -> None:
         """Starts the writer thread, which opens the database. Once per store; blocks on nothing."""
@@ -128,31 +140,35 @@ class Store(Reader):
     def about(self, values: Mapping[str, Any]) -> None:
         """Says what this process is set up to do, as JSON: other processes find it in `writers`, instead of what was
         said before."""
+        if self._mode == OFF:
+            return
         self._about = {"about": storable(values)}
         self._backlog.wake()
 
-    # What follows takes a record, or what makes it: then that is called in the writer's thread.
+    # What follows takes a record, or what makes it: then that is called in the writer's thread, and `size` is how many
+    # bytes are kept for it until then.
 
     def begin_exchange(self, record: ExchangeRecord | Callable[[], ExchangeRecord]) -> None:
         """Makes the row of an exchange, `running`."""
-        self._put(record)
+        self._put(Later(record, 0) if callable(record) else record)
 
-    def finish_exchange(self, exchange_id: str, outcome: ExchangeOutcome | Callable[[], ExchangeOutcome]) -> None:
+    def finish_exchange(
+        self, exchange_id: str, outcome: ExchangeOutcome | Callable[[], ExchangeOutcome], size: int = 0
+    ) -> None:
         """Completes the row of an exchange."""
-        self._put(
-            (lambda: ExchangeEnd(exchange_id, outcome())) if callable(outcome) else ExchangeEnd(exchange_id, outcome)
-        )
+        end = partial(ExchangeEnd, exchange_id)
+        self._put(Later(lambda: end(outcome()), size) if callable(outcome) else end(outcome))
 
     def begin_attempt(self, record: AttemptRecord | Callable[[], AttemptRecord]) -> None:
         """Makes the row of an attempt, its outcome `running`."""
-        self._put(record)
+        self._put(Later(record, 0) if callable(record) else record)
 
     def finish_attempt(
-        self, exchange_id: str, number: int, outcome: AttemptOutcome | Callable[[], AttemptOutcome]
+        self, exchange_id: str, number: int, outcome: AttemptOutcome | Callable[[], AttemptOutcome], size: int = 0
     ) -> None:
         """Completes the row of an attempt."""
         end = partial(AttemptEnd, exchange_id, number)
-        self._put((lambda: end(outcome())) if callable(outcome) else end(outcome))
+        self._put(Later(lambda: end(outcome()), size) if callable(outcome) else end(outcome))
 
     def append_blob(self, exchange_id: str, attempt: int, kind: str, data: bytes) -> None:
         """Adds a piece, best of some 64 KiB, to a body; `data` is kept, not copied. `kind` is one of
@@ -168,7 +184,7 @@ class Store(Reader):
         if self._mode != OFF:
             self._backlog.end_body(BlobKey(exchange_id, attempt, kind))
 
-    def _put(self, entry: Entry | Callable[[], Entry]) -> None:
+    def _put(self, entry: Entry | Later) -> None:
         if self._mode != OFF:
             self._backlog.put(entry)
 
@@ -207,23 +223,35 @@ class Store(Reader):
                 case BodyEnd(key, lost):
                     self._append(key, pieces.pop(key, []))
                     self._end_body(key, lost)
+                case Later(make, size):
+                    self._enter(make, size)
                 case _:
-                    self._enter(item)
+                    self._hand_on(self._entries.changes(self._as_kept(item)))
         for key, rest in pieces.items():
             self._append(key, rest)
 
-    def _enter(self, item: Entry | Callable[[], Entry]) -> None:
+    def _enter(self, make: Callable[[], Entry], size: int) -> None:
         try:
-            entry = item() if callable(item) else item
+            entry = make()
         except Exception as error:
             self._backlog.note(error, failed=1)
-            self._backlog.settle(1)
+            self._backlog.settle(1, size)
             return
-        if isinstance(entry, ExchangeEnd) and not keeps_content(self._mode, entry.outcome):
-            entry = entry._replace(outcome=without_content(entry.outcome))
-            if self._mode == ERRORS:
-                self._let_go(entry.exchange_id)
-        self._hand_on(self._entries.changes(entry))
+        self._hand_on(self._entries.changes(self._as_kept(entry)), size)
+
+    def _as_kept(self, entry: Entry) -> Entry:
+        """The entry without what this mode does not keep."""
+        match entry:
+            case ExchangeEnd(exchange_id, outcome) if not keeps_content(self._mode, outcome):
+                if self._mode == ERRORS:
+                    self._let_go(exchange_id)
+                return ExchangeEnd(exchange_id, without_content(outcome))
+            case AttemptEnd(_, _, outcome) if self._mode == METADATA:
+                return entry._replace(outcome=attempt_without_content(outcome))
+            case AttemptRecord() if self._mode == METADATA:
+                return begun_without_content(entry)
+            case _:
+                return entry
 
     def _append(self, key: BlobKey, pieces: list[bytes]) -> None:
         if not pieces:
@@ -256,16 +284,17 @@ class Store(Reader):
             self._backlog.note(error)
         self._janitor.remove([exchange_id])
 
-    def _hand_on(self, changes: Iterable[Change]) -> None:
-        """Changes that come of one item of the queue."""
+    def _hand_on(self, changes: Iterable[Change], size: int = 0) -> None:
+        """Changes that come of one item of the queue, which took so many bytes there."""
         try:
             for change in changes:
                 self._row_writer.add(change)
         except Exception as error:
             self._backlog.note(error, failed=1)
-            self._backlog.settle(1)
+            self._backlog.settle(1, size)
         else:
             self._waiting_rows += 1
+            self._waiting_bytes += size
 
     def _sign(self) -> None:
         news = self._news()
@@ -287,8 +316,8 @@ class Store(Reader):
             self._backlog.note(error)
 
     def _flushed(self, errors: list[Exception]) -> None:
-        self._backlog.settle(self._waiting_rows)
-        self._waiting_rows = 0
+        self._backlog.settle(self._waiting_rows, self._waiting_bytes)
+        self._waiting_rows = self._waiting_bytes = 0
         for error in errors:
             self._backlog.note(error, failed=1)
 

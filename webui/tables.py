@@ -33,6 +33,7 @@ EXCHANGES = Table(
     Column("route", Text),
     Column("provider", Text),
     Column("model", Text),
+    Column("upstream_host", Text),
     Column("client_address", Text),
     Column("client_agent", Text),
     Column("client_url", Text),
@@ -67,6 +68,8 @@ EXCHANGES = Table(
         postgresql_where=text("state = 'running'"),
     ),
 )
+
+RUNNING = text("exchanges.state = 'running'")  # a bound value would keep the partial index from being used
 
 ATTEMPTS = Table(
     "attempts",
@@ -123,6 +126,7 @@ STATISTICS = Table(
     Column("time", BigInteger, primary_key=True),
     Column("writer", Text, primary_key=True),
     Column("provider", Text, primary_key=True),
+    Column("host", Text, primary_key=True),
     Column("model", Text, primary_key=True),
     Column("counts", JSON(none_as_null=True), nullable=False),
 )

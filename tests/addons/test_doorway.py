@@ -104,6 +104,28 @@ def test_who_is_let_through(mode: str, host: str, peer: str, token: str, endpoin
         assert flow.response.status_code == 403
 
 
+@pytest.mark.parametrize(
+    ("address", "peer", "token", "refused"),
+    [
+        (("127.0.0.1", 8082), ABROAD, "", True),
+        (("localhost", 8082), ABROAD, "", True),
+        (("some.name", 8082), ABROAD, "", True),  # what it leads to is not known
+        (("127.0.0.1", 8082), ABROAD, TOKEN, False),
+        (("127.0.0.1", 8082), "127.0.0.1", "", False),
+        (("example.com", 443), ABROAD, "", False),
+        (None, ABROAD, "", False),
+    ],
+)
+def test_its_own_address_is_no_way_round(address: Any, peer: str, token: str, refused: bool) -> None:
+    """Through the proxy, in whatever protocol."""
+    settings = Settings(dashboard_token=Secret(token) if token else None)
+    state: Any = SimpleNamespace(settings=settings, dashboard_address=lambda: "127.0.0.1:8082")
+    client = SimpleNamespace(proxy_mode=ProxyMode.parse("regular"), peername=(peer, 50000))
+    data: Any = SimpleNamespace(client=client, server=SimpleNamespace(address=address, error=None))
+    Doorway(state).server_connect(data)
+    assert (data.server.error is not None) == refused
+
+
 def test_a_name_leads_to_loopback_where_the_dashboard_has_every_address() -> None:
     flow = visit("regular", "kimi.proxy", "127.0.0.1")
     assert (flow.request.host, flow.request.port, flow.request.host_header) == ("127.0.0.1", 8082, "kimi.proxy")

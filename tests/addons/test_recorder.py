@@ -159,7 +159,9 @@ def test_long_streams_take_no_memory(
     until(lambda: json.loads(probe.read_text())["tees"] == 0)
 
 
-def test_traffic_goes_on_where_the_log_cannot_be_written(start_proxy: Callable[..., Any], tmp_path: Path) -> None:
+def test_traffic_goes_on_where_the_log_cannot_be_written(
+    start_proxy: Callable[..., Any], tmp_path: Path, until: Callable[..., None]
+) -> None:
     # A file where the folder should be: unlike permissions, this stops root as well.
     (tmp_path / "file").write_text("")
     paths = {"LOG_DB_PATH": str(tmp_path / "file" / "logs.db"), "LOG_BLOB_ROOT": str(tmp_path / "file" / "blobs")}
@@ -168,6 +170,7 @@ def test_traffic_goes_on_where_the_log_cannot_be_written(start_proxy: Callable[.
         for stream in (True, False, True):
             answer = client.post(CHAT, json=chat("kimi-k2+clean", stream=stream))
             assert answer.status_code == 200
+    until(lambda: "the log cannot be written: " in proxy.log())
     assert proxy.stop() == 0
     assert "Traceback" not in proxy.log()
 

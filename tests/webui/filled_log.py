@@ -32,7 +32,15 @@ def fill(locations: dict[str, str], now: float = NOW) -> list[str]:
     made = [source.make(now + number) for number in range(5)]
     for number, one in enumerate(made):
         store.begin_exchange(
-            ExchangeRecord(one, now + number, asked_model=HOSTILE, route="vertex/k2", provider="vertex", model="k2")
+            ExchangeRecord(
+                one,
+                now + number,
+                asked_model=HOSTILE,
+                route="vertex/k2",
+                provider="vertex",
+                model="k2",
+                upstream_host="v",
+            )
         )
         if number == 4:
             continue

@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 
 from tests.webui.filled_log import HOSTILE, NOW, ROUTE, fill
 from webui.app import create_app
-from webui.records import ExchangeIds
+from webui.records import AttemptOutcome, AttemptRecord, ExchangeIds, ExchangeOutcome, ExchangeRecord
 from webui.store import Store
 
 
@@ -31,7 +31,33 @@ def test_health_tells_what_was_lost(client: FlaskClient, locations: dict[str, st
     assert answer["log"]["writers"][0]["dropped"] == 2
     assert answer["log"]["writers"][0]["pid"] == os.getpid()
     store.close()
-    assert client.get("/healthz").get_json() == {"status": "ok", "log": {"readable": True, "writers": []}}
+    log = {"readable": True, "problem": None, "writers": []}
+    assert client.get("/healthz").get_json() == {"status": "ok", "log": log}
+
+
+def test_health_tells_what_the_log_itself_cannot(
+    client: FlaskClient, locations: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(**locations)
+    store.start()
+    end = time.monotonic() + 10
+    while not client.get("/healthz").get_json()["log"].get("writers"):
+        assert time.monotonic() < end
+    assert client.get("/healthz").get_json()["log"]["problem"] is None
+    monkeypatch.setattr("webui.api.SILENCE", -1.0)
+    answer = client.get("/healthz").get_json()
+    assert answer["status"] == "degraded" and answer["log"]["problem"].startswith("The log has not been written for ")
+    monkeypatch.setattr("webui.api.LITTLE", 2**60)
+    assert client.get("/api/config").get_json()["log"]["problem"].startswith("The disk of the log is full: ")
+    store.close()
+
+
+def test_without_a_log_all_is_well(locations: dict[str, str]) -> None:
+    client = create_app({**locations, "log_mode": "off"}).test_client()
+    said = "nothing is logged (LOG_MODE=off)"
+    assert client.get("/healthz").get_json() == {"status": "ok", "log": {"readable": False, "error": said}}
+    assert client.get("/api/config").get_json()["log"]["mode"] == "off"
+    assert client.get("/api/logs").get_json()["error"]["message"] == said
 
 
 def test_health_without_the_token_says_nothing_more(locations: dict[str, str]) -> None:
@@ -48,13 +74,13 @@ def test_statistics_of_a_window(client: FlaskClient, ids: list[str]) -> None:
         assert len(stats["series"]) == points and stats["to"] - stats["from"] == points * stats["bucket"]
         assert (stats["totals"]["requests"], stats["totals"]["errors"], stats["totals"]["reprompts"]) == (4, 1, 3)
         assert sum(point["requests"] for point in stats["series"]) == 4
-        assert stats["repairs"] == {"leak": 6}
+        assert stats["repairs"] == {"leak": 6, "think": 3}
         assert stats["totals"]["ttft_p50"] == pytest.approx(0.25, rel=0.06)
     [card] = stats["providers"]
     assert (card["provider"], card["model"], card["answers"]) == ("vertex", "k2", 6)
     assert card["tool_call_rate"]["count"] == 3 and card["tool_call_rate"]["n"] == 6
     assert (card["schema_before"]["value"], card["schema_after"]["value"]) == (0, 1)
-    assert card["repairs_per_100"] == {"leak": 100}
+    assert card["repairs_per_100"] == {"leak": 100, "think": 50}
     assert card["tokens_per_second"] == pytest.approx(100, rel=0.06)
     assert card["cache_rate"]["value"] == 0.4
 
@@ -98,20 +124,26 @@ def test_what_the_proxy_is_set_up_to_do(client: FlaskClient, locations: dict[str
     assert [writer["pid"] for writer in config["writers"]] == [os.getpid()]
 
 
-def test_metrics(client: FlaskClient, locations: dict[str, str]) -> None:
+def test_metrics_are_of_the_processes_that_run(client: FlaskClient, locations: dict[str, str]) -> None:
     fill(locations, time.time())
-    store = Store(**locations)  # only what a running process has counted, or others since it began
+    store = Store(**locations)
     store.start()
+    identity = ExchangeIds().make(time.time())
+    place = {"provider": "vertex", "model": "k2", "upstream_host": "v"}
+    store.begin_exchange(ExchangeRecord(identity, time.time(), **place))
+    store.begin_attempt(AttemptRecord(identity, 1, time.time(), **place))
+    store.finish_attempt(identity, 1, AttemptOutcome("complete", time_to_first_token=0.2))
+    store.finish_exchange(identity, ExchangeOutcome(time.time(), "complete", repair_counts={"leak": 2}))
     end = time.monotonic() + 10
-    while "kimi_proxy_log_queue_depth{" not in (page := client.get("/metrics").get_data(as_text=True)):
+    while "kimi_proxy_requests_total{" not in (page := client.get("/metrics").get_data(as_text=True)):
         assert time.monotonic() < end
     store.close()
-    place = 'provider="vertex",model="k2"'
+    labels = 'provider="vertex",host="v",model="k2"'
     for line in (
-        f'kimi_proxy_requests_total{{{place},state="complete"}} 3',
-        f'kimi_proxy_repairs_total{{{place},kind="leak"}} 6',
-        f'kimi_proxy_time_to_first_token_seconds_bucket{{{place},le="0.16"}} 0',
-        f'kimi_proxy_time_to_first_token_seconds_bucket{{{place},le="0.32"}} 6',
+        f'kimi_proxy_requests_total{{{labels},state="complete"}} 1',
+        f'kimi_proxy_repairs_total{{{labels},kind="leak"}} 2',
+        f'kimi_proxy_time_to_first_token_seconds_bucket{{{labels},le="0.16"}} 0',
+        f'kimi_proxy_time_to_first_token_seconds_bucket{{{labels},le="0.32"}} 1',
         "kimi_proxy_inflight 0",
     ):
         assert line in page.splitlines()

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from webui.backlog import BATCH_ITEMS, Backlog, BodyEnd, Piece
+from webui.backlog import BATCH_ITEMS, Backlog, BodyEnd, Later, Piece
 from webui.records import AttemptRecord, BlobKey, ExchangeRecord
 
 KEY, OTHER = BlobKey("A", 0, "client_request"), BlobKey("B", 0, "client_request")
@@ -125,3 +125,19 @@ def test_the_last_error_is_kept_with_its_time() -> None:
     counters = backlog.counters()
     assert (counters.failed, counters.last_error, counters.last_error_at) == (2, "second", 7.0)
     assert backlog.losses() == {"dropped": 0, "failed": 2, "last_error": "second"}
+
+
+def test_what_is_made_later_counts_for_what_it_keeps() -> None:
+    backlog = made()
+
+    def state() -> tuple[int, int, int]:
+        counters = backlog.counters()
+        return counters.queued, counters.queued_bytes, counters.dropped
+
+    for _ in range(5):
+        backlog.put(Later(lambda: RECORD, 500))
+    assert state() == (4, 2000, 1)
+    backlog.put(Later(lambda: RECORD, 0))  # what keeps nothing is only bound by the number of entries
+    backlog.settle(4, 2000)
+    backlog.put(Later(lambda: RECORD, 500))
+    assert state() == (2, 500, 1)

@@ -55,7 +55,7 @@ def test_an_exchange_ends_and_can_be_found_and_is_counted(entries: Entries) -> N
     assert found.values["answer"] == "an answer"
     assert f"providerx{b'vertex'.hex()}" in found.values["terms"].split(), "also what was known at its beginning"
     assert [(change.table, change.key, change.whole) for change in counted] == [
-        ("statistics", (span, int(NOW) // span * span, "own", "vertex", "k2"), True) for span in SPANS
+        ("statistics", (span, int(NOW) // span * span, "own", "vertex", "", "k2"), True) for span in SPANS
     ]
     assert [change.values["counts"]["requests"] for change in counted] == [1] * len(SPANS)
 
@@ -64,7 +64,7 @@ def test_who_answered_replaces_who_was_asked(entries: Entries) -> None:
     begin(entries, provider="vertex", model="k2", route="vertex/k2")
     row, *counted, found = end(entries, provider="openrouter", model="glm-5", route="openrouter/glm-5")
     assert {"provider": "openrouter", "model": "glm-5", "route": "openrouter/glm-5"}.items() <= row.values.items()
-    assert {change.key[3:] for change in counted} == {("openrouter", "glm-5")}
+    assert {change.key[3:] for change in counted} == {("openrouter", "", "glm-5")}
     terms = found.values["terms"].split()
     assert f"providerx{b'openrouter'.hex()}" in terms
     assert f"providerx{b'vertex'.hex()}" not in terms
@@ -114,7 +114,7 @@ def test_an_attempt_begins_and_ends(entries: Entries) -> None:
     assert {"outcome": "complete", "status": 200}.items() <= row.values.items()
     assert "count_calls" not in row.values
     assert [change.key for change in counted] == [
-        (span, int(NOW) // span * span, "own", "vertex", "k2") for span in SPANS
+        (span, int(NOW) // span * span, "own", "vertex", "", "k2") for span in SPANS
     ]
     assert {"attempts": 1, "calls": 2, "valid_before": 1}.items() <= counted[0].values["counts"].items()
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -121,6 +123,17 @@ def test_a_body_that_is_complete_has_an_etag(client: FlaskClient, ids: list[str]
         assert (answer.status_code, answer.data) == (304, b"")
     with client.get(f"/api/logs/{ids[2]}/blobs/client_request") as answer:
         assert "ETag" not in answer.headers  # it was never closed
+
+
+@pytest.mark.parametrize("data", [b"garbage", b""])
+def test_a_damaged_body_is_not_complete(
+    client: FlaskClient, locations: dict[str, str], ids: list[str], data: bytes
+) -> None:
+    [path] = Path(locations["blob_url"]).rglob(f"{ids[2]}/attempt-1.upstream_response.zst")
+    path.write_bytes(data)
+    with client.get(f"/api/logs/{ids[2]}/blobs/upstream_response?attempt=1") as answer:
+        assert (answer.status_code, answer.data) == (200, b"")
+        assert answer.headers["x-kimi-proxy-complete"] == "false" and "ETag" not in answer.headers
 
 
 def test_pulling_tells_everything_once(client: FlaskClient, ids: list[str]) -> None:

@@ -18,7 +18,7 @@ SAMPLE = re.compile(r'kimi_proxy_\w+(?:\{\w+="(?:[^"\\]|\\.)*"(?:,\w+="(?:[^"\\]
 
 
 def lines(**more: object) -> list[str]:
-    page = exposition({("p", "m"): COUNTS}, [{**WRITER, **more}], 5)
+    page = exposition({("p", "h", "m"): COUNTS}, [{**WRITER, **more}], 5)
     assert page.endswith("\n")
     return page.splitlines()
 
@@ -39,12 +39,12 @@ def test_every_line_is_of_the_format() -> None:
 def test_samples() -> None:
     found = lines()
     for line in (
-        'kimi_proxy_requests_total{provider="p",model="m",state="complete"} 3',
-        'kimi_proxy_tool_calls_total{provider="p",model="m",valid="true"} 3',
-        'kimi_proxy_tool_calls_total{provider="p",model="m",valid="false"} 1',
-        'kimi_proxy_tokens_total{provider="p",model="m",type="input"} 10',
-        'kimi_proxy_stream_errors_total{provider="p",model="m",class="bad \\"words\\"\\n"} 1',
-        'kimi_proxy_cost_usd_total{provider="p",model="m"} 0.25',
+        'kimi_proxy_requests_total{provider="p",host="h",model="m",state="complete"} 3',
+        'kimi_proxy_tool_calls_total{provider="p",host="h",model="m",valid="true"} 3',
+        'kimi_proxy_tool_calls_total{provider="p",host="h",model="m",valid="false"} 1',
+        'kimi_proxy_tokens_total{provider="p",host="h",model="m",type="input"} 10',
+        'kimi_proxy_stream_errors_total{provider="p",host="h",model="m",class="bad \\"words\\"\\n"} 1',
+        'kimi_proxy_cost_usd_total{provider="p",host="h",model="m"} 0.25',
         "kimi_proxy_inflight 5",
         'kimi_proxy_log_queue_depth{writer="w"} 0',
         'kimi_proxy_log_dropped_total{writer="w"} 2',
@@ -64,17 +64,18 @@ def test_a_histogram_grows_to_the_count() -> None:
         "3",
     ]
     assert found[-2:] == [
-        'kimi_proxy_time_to_first_token_seconds_sum{provider="p",model="m"} 0.4',
-        'kimi_proxy_time_to_first_token_seconds_count{provider="p",model="m"} 3',
+        'kimi_proxy_time_to_first_token_seconds_sum{provider="p",host="h",model="m"} 0.4',
+        'kimi_proxy_time_to_first_token_seconds_count{provider="p",host="h",model="m"} 3',
     ]
 
 
 def test_routes_and_their_health() -> None:
     routes = [
-        {"name": "k*", "provider": "p", "model": "m", "health": "ok"},
-        {"name": "k*", "provider": "q", "model": None, "health": "cooling down"},
+        {"name": "k*", "provider": "p", "model": "m", "host": "one", "health": "ok"},
+        {"name": "k*", "provider": "p", "model": "m", "host": "two", "health": "cooling down"},
     ]
     found = lines(about={"version": "1.2", "routes": routes})
-    assert 'kimi_proxy_provider_up{route="k*",provider="p",model="m"} 1' in found
-    assert 'kimi_proxy_cooldown{route="k*",provider="q",model=""} 1' in found
+    place = 'route="k*",profile="",provider="p",model="m"'
+    assert f'kimi_proxy_provider_up{{{place},host="one"}} 1' in found
+    assert f'kimi_proxy_cooldown{{{place},host="two"}} 1' in found
     assert 'kimi_proxy_build_info{version="1.2"} 1' in found

@@ -97,7 +97,7 @@ def test_again_changes_nothing(engine: Engine) -> None:
     for time in range(2):
         with engine.begin() as connection:
             migrate(connection)
-            connection.execute(text(f"INSERT INTO statistics VALUES (300, {time}, 'w', 'p', 'm', '{{}}')"))
+            connection.execute(text(f"INSERT INTO statistics VALUES (300, {time}, 'w', 'p', 'h', 'm', '{{}}')"))
     with engine.begin() as connection:
         assert connection.execute(text("SELECT count(*) FROM statistics")).scalar() == 2
 

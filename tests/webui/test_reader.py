@@ -303,7 +303,15 @@ def test_a_process_that_starts_with_a_clock_set_back_goes_on_after_the_last_chan
 @BOTH
 def test_statistics_of_a_time(reader: Reader, ids: list[str], database: str) -> None:
     rows = [
-        {"span": span, "time": time, "writer": "w", "provider": "p", "model": "m", "counts": {"requests": time / 300}}
+        {
+            "span": span,
+            "time": time,
+            "writer": "w",
+            "provider": "p",
+            "host": "h",
+            "model": "m",
+            "counts": {"requests": time / 300},
+        }
         for span in (300, 14_400)
         for time in (900, 0, 300, 600)
     ]

@@ -2,10 +2,11 @@ from typing import Any
 
 import pytest
 
-from webui.scorecard import WINDOWS, Scorecard, add, card, rate
+from webui.scorecard import WINDOWS, Scorecard, add, by_group, card, rate
 from webui.statistics import SPANS
 
 NOW = 1_700_000_000.0
+PLACE = {"host": "h", "model": "m"}
 
 
 class Counted:
@@ -13,7 +14,14 @@ class Counted:
 
     def __init__(self, *rows: tuple[float, str, dict[str, float]]) -> None:
         self.rows = [
-            {"span": span, "time": int(time) // span * span, "provider": provider, "model": "m", "counts": counts}
+            {
+                "span": span,
+                "time": int(time) // span * span,
+                "provider": provider,
+                "host": "h",
+                "model": "m",
+                "counts": counts,
+            }
             for time, provider, counts in rows
             for span in SPANS
         ]
@@ -45,7 +53,7 @@ def test_a_rate_of_nothing() -> None:
 
 
 def test_a_card_of_a_route_that_never_answered() -> None:
-    found = card(("p", "m"), {"attempts": 2, "error:rate_limit_error": 2})
+    found = card(("p", "h", "m"), {"attempts": 2, "error:rate_limit_error": 2})
     assert found["repairs_per_100"] == {} and found["ttft_p50"] is None
     assert (found["error_rate"]["value"], found["errors"]) == (1.0, {"rate_limit_error": 2})
 
@@ -65,7 +73,7 @@ def test_what_is_over_is_read_once() -> None:
     for later in (0, 60):
         assert scorecard.stats("30d", NOW + later)["totals"]["requests"] == 6
     (first, _), (second, _) = counted.asked
-    assert second - first > WINDOWS["30d"][0] - 2 * WINDOWS["30d"][1]
+    assert second - first > WINDOWS["30d"][0] / 2
     counted.rows.append({**counted.rows[-1], "counts": {"requests": 4}})
     assert scorecard.stats("30d", NOW + 120)["totals"]["requests"] == 10  # what is not over is read again
 
@@ -84,10 +92,19 @@ def test_names_that_occurred() -> None:
     assert (values["provider"], values["route"]) == (["moonshot"], ["moonshot/m"])
 
 
-def test_all_that_was_counted_since() -> None:
-    counted = Counted((NOW - 86400 * 3, "a", {"x": 1}), (NOW - 3600, "a", {"x": 1}), (NOW, "b", {"x": 1, "y": 2}))
-    totals = Scorecard(counted).totals(NOW - 86400, NOW)
-    assert totals == {("a", "m"): {"x": 1}, ("b", "m"): {"x": 1, "y": 2}}
+def test_what_is_not_the_vendors_doing_is_not_held_against_it() -> None:
+    repairs = {
+        "repair:leaked-call": 2,
+        "repair:request-field-dropped": 9,
+        "repair:history-x": 9,
+        "repair:text-repeated": 9,
+    }
+    assert card(("p", "h", "m"), {"attempts": 4, "answers": 4, **repairs})["repairs_per_100"] == {"leaked-call": 50}
+
+
+def test_counters_by_who_answered() -> None:
+    one, other = ("p", "h", "m"), ("p", "i", "m")
+    assert by_group([{one: {"x": 1}}, {other: {"x": 1}, one: {"x": 2}}]) == {one: {"x": 3}, other: {"x": 1}}
 
 
 def test_counters_together() -> None:

@@ -83,7 +83,6 @@ def test_an_attempt() -> None:
         "calls": 2,
         "valid_before": 1,
         "valid_after": 2,
-        "repair:leak": 2,
         "input_tokens": 1000,
         "output_tokens": 100,
         "cost_usd": 0.01,
@@ -129,22 +128,39 @@ def test_a_reprompt_counts_where_it_is_sent() -> None:
 
 def test_counts_add_up_by_time_provider_and_model() -> None:
     tally = Tally(SPAN)
-    assert tally.attempt(ATTEMPT, AttemptOutcome("complete"), CallCounts())[0] == (TIME, "vertex", "k2")
+    assert tally.attempt(ATTEMPT, AttemptOutcome("complete"), CallCounts())[0] == (TIME, ("vertex", "", "k2"))
     place, counts = tally.attempt(ATTEMPT, AttemptOutcome("failed"), CallCounts())
-    assert (place, counts["attempts"], counts["answers"]) == ((TIME, "vertex", "k2"), 2, 1)
+    assert (place, counts["attempts"], counts["answers"]) == ((TIME, ("vertex", "", "k2")), 2, 1)
     other = AttemptRecord("id", 1, NOW + SPAN, provider="vertex", model="k2")
     place, counts = tally.attempt(other, AttemptOutcome("complete"), CallCounts())
-    assert (place, counts["attempts"]) == ((TIME + SPAN, "vertex", "k2"), 1)
+    assert (place, counts["attempts"]) == ((TIME + SPAN, ("vertex", "", "k2")), 1)
     place, counts = tally.exchange(RECORD, ExchangeOutcome(NOW, "complete"))
-    assert (place, counts["requests"]) == ((TIME, "", ""), 1)
+    assert (place, counts["requests"]) == ((TIME, ("", "", "")), 1)
 
 
 def test_an_exchange_counts_for_who_answered_or_else_who_was_asked() -> None:
     record = ExchangeRecord("id", NOW, provider="vertex", model="k2")
     tally = Tally(SPAN)
-    assert tally.exchange(record, ExchangeOutcome(NOW, "failed"))[0][1:] == ("vertex", "k2")
-    answered = ExchangeOutcome(NOW, "complete", provider="openrouter", model="glm-5")
-    assert tally.exchange(record, answered)[0][1:] == ("openrouter", "glm-5")
+    assert tally.exchange(record, ExchangeOutcome(NOW, "failed"))[0][1] == ("vertex", "", "k2")
+    answered = ExchangeOutcome(NOW, "complete", provider="openai", model="glm-5", upstream_host="api.z.ai")
+    assert tally.exchange(record, answered)[0][1] == ("openai", "api.z.ai", "glm-5")
+
+
+def test_names_of_models_are_bounded() -> None:
+    """Behind a glob a model is whatever the client says."""
+    tally = Tally(SPAN)
+    groups = {
+        tally.exchange(ExchangeRecord("id", NOW, provider="p", model=f"m{number}"), ExchangeOutcome(NOW, "complete"))[
+            0
+        ][1]
+        for number in range(3000)
+    }
+    assert len(groups) == 2001 and ("p", "", "(other)") in groups
+
+
+def test_an_answer_that_gave_up_is_an_early_stop() -> None:
+    counts = of_exchange(ExchangeOutcome(NOW, "complete", enforcement="exhausted"))
+    assert counts["early_stops"] == 1
 
 
 def test_what_was_told_does_not_change() -> None:
@@ -190,7 +206,10 @@ def test_percentiles_at_the_ends() -> None:
     assert percentile({"whole:0": 3}, "whole", 0.95) == pytest.approx(0.01, rel=0.05)
     slow = of_exchange(ExchangeOutcome(NOW, "complete", duration=1e300))
     assert classes(slow, "whole") == {255: 1}
-    assert classes(of_exchange(ExchangeOutcome(NOW, "complete", duration=-1)), "whole") == {0: 1}
+    assert classes(of_exchange(ExchangeOutcome(NOW, "complete", duration=-1)), "whole") == {-64: 1}
+    assert percentile(of_exchange(ExchangeOutcome(NOW, "complete", duration=0.003)), "whole", 0.5) == pytest.approx(
+        0.003, rel=0.05
+    )
 
 
 def test_classes_are_in_order() -> None:

@@ -25,4 +25,4 @@ def test_every_field_of_the_filters_is_of_columns() -> None:
 def test_statistics_are_told_apart_by_all_but_their_counts() -> None:
     key = [column.name for column in STATISTICS.primary_key.columns]
     assert set(STATISTICS.columns.keys()) - set(key) == {"counts"}
-    assert {"span", "time", "writer", "provider", "model"} == set(key)
+    assert {"span", "time", "writer", "provider", "host", "model"} == set(key)
