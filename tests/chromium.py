@@ -8,6 +8,7 @@ from typing import Any
 
 import waitress
 from playwright.sync_api import Browser, Page, sync_playwright
+from waitress import wasyncore
 
 from webui.app import create_app
 
@@ -51,5 +52,7 @@ def served(settings: Mapping[str, Any]) -> Iterator[str]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.effective_port}"
-    server.close()
+    # In the server's own thread: it must not wait for sockets that another one closes.
+    server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map, ignore_all=True))
     thread.join(5)
+    server.task_dispatcher.shutdown()

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import waitress
-from flask import Flask, current_app, render_template
+from flask import Flask, current_app, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from webui import api, logs
@@ -64,12 +64,21 @@ def create_app(settings: Mapping[str, Any]) -> Flask:
     app.register_blueprint(api.blueprint)
     for path in PAGES:
         app.add_url_rule(path, endpoint="page", view_func=page)
+    app.register_error_handler(404, _not_found)
     return app
 
 
 def page(exchange_id: str = "") -> str:
     """Every page of the dashboard is the same document: its script shows what the path names."""
     return render_template("index.html")
+
+
+def _not_found(error: HTTPException) -> Any:
+    """A person gets the document, which says that there is no such page."""
+    wants_page = request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
+    if wants_page and not request.path.startswith(("/api/", "/static/", "/v1/")):
+        return render_template("index.html"), 404
+    return _http_error(error)
 
 
 def _http_error(error: HTTPException) -> tuple[dict[str, Any], int]:

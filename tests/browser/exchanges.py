@@ -1,5 +1,6 @@
 """Writes exchanges into a log, as a proxy does."""
 
+import contextlib
 import itertools
 import json
 import time
@@ -11,6 +12,7 @@ from typing import Any, Self
 from sqlalchemy import create_engine, insert
 
 from webui.migrations import migrate
+from webui.reader import LogUnavailableError
 from webui.records import AttemptOutcome, AttemptRecord, ExchangeIds, ExchangeOutcome, ExchangeRecord, Words
 from webui.store import Store
 from webui.tables import EXCHANGES
@@ -58,8 +60,16 @@ class LogBook:
             {"version": "1.2", "repair_kinds": REASONS, "routes": [ROUTE], "settings": {"LOG_MODE": "full"}}
         )
         self._store.start()
-        self.wait()
+        end = time.monotonic() + 20
+        while not self._is_there():
+            assert time.monotonic() < end, "the log was not opened"
+            time.sleep(0.02)
         return self
+
+    def _is_there(self) -> bool:
+        with contextlib.suppress(LogUnavailableError):
+            return bool(self._store.writers())
+        return False
 
     def __exit__(self, *_: object) -> None:
         self._store.close()
@@ -68,6 +78,7 @@ class LogBook:
         """An exchange that runs."""
         identity = self._ids.make(time.time())
         usual = {"client_format": "openai_chat", "route": "openai/moonshotai/kimi-k2", "provider": "openai"}
+        usual |= {"upstream_host": "api.moonshot.ai"}
         self._store.begin_exchange(
             ExchangeRecord(identity, time.time(), asked_model=model, **{**usual, "model": "moonshotai/kimi-k2", **more})
         )

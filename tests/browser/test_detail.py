@@ -171,8 +171,11 @@ def copied(page: Page, name: str) -> list[str]:
     """The words of a command that a button has copied, as a shell reads them."""
     page.evaluate("navigator.clipboard.writeText('')")
     page.get_by_role("button", name=name).click()
-    page.wait_for_function("navigator.clipboard.readText().then((text) => text !== '')")
-    return shlex.split(page.evaluate("navigator.clipboard.readText()").replace("\\\n", " "))
+    for _ in range(100):  # `wait_for_function` takes the promise itself for an answer
+        if text := page.evaluate("navigator.clipboard.readText()"):
+            return shlex.split(text.replace("\\\n", " "))
+        page.wait_for_timeout(50)
+    raise AssertionError("nothing was copied")
 
 
 def test_an_exchange_as_a_command_and_as_har(browser: Browser, log: LogBook, tmp_path: Path) -> None:
@@ -188,7 +191,7 @@ def test_an_exchange_as_a_command_and_as_har(browser: Browser, log: LogBook, tmp
         assert json.loads(words[words.index("--data-binary") + 1]) == quoted
         words = copied(page, "Copy upstream curl")
         assert "https://api.moonshot.ai/v1/chat/completions" in words
-        assert [word for word in words if "$" in word and "uthorization" in word]  # a variable, never a key
+        assert [word for word in words if "$UPSTREAM_API_KEY" in word and "uthorization" in word]  # never a key
         with page.expect_download() as download:
             page.get_by_role("button", name="Export HAR").click()
         download.value.save_as(tmp_path / "exchange.har")
@@ -198,3 +201,70 @@ def test_an_exchange_as_a_command_and_as_har(browser: Browser, log: LogBook, tmp
     assert json.loads(client["request"]["postData"]["text"]) == quoted
     assert upstream["response"]["content"]["text"] == LEAKED
     assert upstream["timings"]["wait"] == pytest.approx(120, abs=1)
+
+
+def test_control_characters_are_seen_and_cannot_rearrange(page: Page, log: LogBook) -> None:
+    answer = chunk(content="pay \u202e001 to\x1b[2K me") + chunk(finish="stop") + "data: [DONE]\n\n"
+    identity = log.write(bodies={**BODIES, "client_response": answer})
+    log.wait()
+    open_tab(page, identity, "conversation")
+    controls = page.locator("#answer .control")
+    expect(controls).to_have_count(2)
+    assert [control.get_attribute("data-symbol") for control in controls.all()] == ["\u27e8U+202E\u27e9", "\u241b"]
+    assert "pay \u202e001 to\x1b[2K me" in (page.locator("#answer").text_content() or "")  # as it is copied
+
+
+def test_keys_choose_a_tab(page: Page, log: LogBook) -> None:
+    identity = log.write()
+    log.wait()
+    open_tab(page, identity, "changes")
+    for key, tab in enumerate(TABS, 1):
+        page.keyboard.press(str(key))
+        expect(page.get_by_role("tab", selected=True)).to_have_id(f"tab-{tab}")
+
+
+def test_a_finish_reason_is_marked_at_the_end(page: Page, log: LogBook) -> None:
+    identity = log.write()
+    log.wait()
+    open_tab(page, identity, "changes")
+    end = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="End"))
+    expect(end.locator("mark")).to_have_count(2)
+    expect(page.get_by_role("tabpanel")).not_to_contain_text("no place in the text")
+    expect(page.locator(".story")).to_contain_text("2 repairs of the answer.")
+
+
+def test_repairs_of_the_request_have_a_list_and_a_place_of_their_own(page: Page, log: LogBook) -> None:
+    kinds = ("request-field-dropped", "leaked-call")
+    repairs = [
+        {"kind": "request-field-dropped", "before": 'verbosity="low"', "after": ""},
+        {"kind": "leaked-call", "before": MARKUP, "after": ""},
+    ]
+    asked = json.dumps({**ASKED, "verbosity": "low"})
+    identity = log.write(
+        bodies={**BODIES, "client_request": asked}, repairs=repairs, repair_counts=dict.fromkeys(kinds, 1)
+    )
+    log.wait()
+    open_tab(page, identity, "changes")
+    expect(page.get_by_role("region", name="In the answer").get_by_role("listitem")).to_have_count(1)
+    listed = page.get_by_role("region", name="In the request").get_by_role("listitem")
+    expect(listed).to_have_count(1)
+    listed.get_by_role("button").click()
+    place = page.get_by_role("table", name="Lines of the two requests").locator("tr").filter(has=page.locator("mark"))
+    expect(place).to_contain_text('"verbosity": "low"')
+    expect(listed).to_contain_text("of the client's request")
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [("cancelled", "The client left before the answer was complete"), ("failed", "No text of")],
+)
+def test_what_is_not_there_has_one_reason(page: Page, log: LogBook, state: str, words: str) -> None:
+    identity = log.write(state=state, bodies={"client_request": BODIES["client_request"]}, status=None)
+    log.wait()
+    open_tab(page, identity, "conversation")
+    expect(page.locator(".detail")).to_contain_text(words)
+    expect(page.get_by_test_id("empty")).to_contain_text(
+        {"cancelled": "The client left before anything was sent to it.", "failed": "Nothing was sent to the client."}[
+            state
+        ]
+    )

@@ -3,19 +3,21 @@
 import re
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.exchanges import LogBook
+from tests.chromium import served, watched_page
 
 
 def test_the_scorecard(page: Page, log: LogBook) -> None:
     for _ in range(3):
-        log.write()
+        log.write(upstream_host="api.moonshot.ai")
     log.wait()
     page.goto("/providers?window=1h")
     row = page.get_by_test_id("provider-row")
     expect(row).to_have_count(1)
-    expect(row).to_contain_text("openai")
+    expect(row).to_contain_text("api.moonshot.ai")  # the vendor: many speak the format `openai`
     expect(row).to_contain_text("moonshotai/kimi-k2")
     page.get_by_test_id("window-7d").click()
     expect(page).to_have_url(re.compile("window=7d"))
@@ -58,6 +60,44 @@ def test_what_the_log_has_lost_is_said_on_every_page(page: Page, log: LogBook) -
     for path in ("/", "/overview"):
         page.goto(path)
         expect(page.get_by_test_id("banner")).to_contain_text(re.compile("could not be written|lost", re.I))
+
+
+def test_a_theme_reaches_other_tabs(page: Page) -> None:
+    page.goto("/")
+    other = page.context.new_page()
+    other.goto(page.url)
+    theme = page.get_by_test_id("theme").get_attribute("data-theme-choice") or ""
+    other.get_by_test_id("theme").click()
+    expect(page.get_by_test_id("theme")).not_to_have_attribute("data-theme-choice", theme)
+    chosen = other.get_by_test_id("theme").get_attribute("data-theme-choice") or ""
+    expect(page.get_by_test_id("theme")).to_have_attribute("data-theme-choice", chosen)
+
+
+def test_a_page_that_is_none(page: Page) -> None:
+    page.goto("/")
+    page.evaluate("history.pushState(null, '', '/nope'); dispatchEvent(new Event('popstate'))")
+    expect(page.get_by_test_id("empty")).to_contain_text("There is no such page")
+    page.get_by_role("link", name="Go to the requests").click()
+    expect(page).to_have_title(re.compile("requests", re.I))
+
+
+@pytest.mark.parametrize("path", ["/", "/providers", "/overview"])
+def test_a_log_that_is_switched_off_is_no_trouble(browser: Browser, tmp_path: Path, path: str) -> None:
+    nowhere = {"database_url": str(tmp_path / "none.db"), "blob_url": str(tmp_path / "none"), "log_mode": "off"}
+    with served(nowhere) as address, watched_page(browser, base_url=address) as page:
+        page.goto(path)
+        expect(page.get_by_test_id("empty")).to_contain_text("Nothing is logged (LOG_MODE=off)")
+        expect(page.get_by_role("alert")).to_have_count(0)
+        expect(page.get_by_role("button", name="Try again")).to_have_count(0)
+
+
+def test_a_log_that_cannot_be_read_is_not_empty(browser: Browser, tmp_path: Path) -> None:
+    nowhere = {"database_url": str(tmp_path / "none.db"), "blob_url": str(tmp_path / "none")}
+    with served(nowhere) as address, watched_page(browser, base_url=address) as page:
+        page.goto("/")
+        expect(page.get_by_test_id("banner")).to_contain_text("The log cannot be read")
+        expect(page.get_by_test_id("problem")).to_be_visible()
+        expect(page.get_by_text("No request has come yet")).to_have_count(0)
 
 
 def test_pages_by_their_links(page: Page) -> None:

@@ -76,7 +76,7 @@ def test_filters_their_faults_and_the_way_back(page: Page, log: LogBook) -> None
     expect(rows(page, "bad")).to_be_visible()
     expect(page.get_by_test_id("filter")).to_have_value("state:failed")
     apply_filter(page, "nothing:here")
-    expect(page.get_by_test_id("filter-problem")).to_contain_text("is no field")
+    expect(page.get_by_test_id("filter-problem")).to_contain_text("nothing: is no field")  # as it was written
     apply_filter(page, "provider:nobody")
     expect(page.get_by_test_id("empty")).to_be_visible()
     page.get_by_test_id("filter-clear").click()
@@ -116,13 +116,19 @@ def test_by_keyboard(page: Page, log: LogBook) -> None:
     log.wait()
     page.goto("/")
     expect(rows(page)).to_have_count(2)
+    selected = page.locator("[data-testid=row][aria-current=true]")
+    page.wait_for_timeout(500)  # keys are heard once the page has been painted
     page.keyboard.press("j")
+    expect(selected).to_contain_text("second")
     page.keyboard.press("j")
+    expect(selected).to_contain_text("first")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(f"/exchanges/{first}"))
     page.go_back()
-    expect(rows(page)).to_have_count(2)
+    expect(selected).to_contain_text("first")  # as it was left
+    page.wait_for_timeout(500)
     page.keyboard.press("k")
+    expect(selected).to_contain_text("second")
     page.keyboard.press("d")
     expect(page).to_have_url(re.compile(f"/exchanges/{second}.*tab=changes"))
     page.go_back()
@@ -179,6 +185,36 @@ def test_traffic_is_text(page: Page, log: LogBook) -> None:
     page.goto("/")
     expect(rows(page, HOSTILE)).to_be_visible()
     assert page.locator("img[src=x]").count() == 0
+
+
+def test_characters_that_rearrange_text_are_shown_as_signs(page: Page, log: LogBook) -> None:
+    log.write("a\u202eb", said="c\u2066d\x9be\x7ff", upstream_host="g\u202dh", finish_reason="i\u2069j")
+    log.wait()
+    page.goto("/")
+    for shown in ("a‹U+202E›b", "c‹U+2066›d‹U+009B›e\u2421f", "g‹U+202D›h", "i‹U+2069›j"):
+        expect(rows(page)).to_contain_text(shown)
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\x7f-\x9f]", rows(page).evaluate("(row) => row.outerHTML"))
+
+
+def test_what_was_done_is_told_most_telling_first(page: Page, log: LogBook) -> None:
+    many = {"finish-reason": 9, "id-normalized": 9, "request-field-dropped": 9, "leaked-call": 1}
+    log.write("several", repair_counts=many)
+    log.write("over", attempt_count=3, reprompts=["no call"], repair_counts={})
+    log.write("tired", attempt_count=2, reprompts=["no call"], enforcement="exhausted", repair_counts={})
+    log.wait()
+    page.goto("/")
+    expect(rows(page, "several").locator(".chip").first).to_have_text("leaked-call")
+    expect(rows(page, "over").locator(".chip")).to_have_text(["asked again", "failover"])
+    expect(rows(page, "tired").locator(".chip")).to_have_text(["gave up", "asked again"])
+
+
+def test_who_answered_and_with_what_model(page: Page, log: LogBook) -> None:
+    log.write("kimi", upstream_host="api.moonshot.ai")
+    log.write("openai/moonshotai/kimi-k2", upstream_host="api.moonshot.ai")
+    log.wait()
+    page.goto("/")
+    expect(rows(page).locator(".cell-provider").first).to_contain_text("api.moonshot.ai")
+    expect(rows(page).locator(".arrow")).to_have_count(1)  # the other got what it asked for
 
 
 def test_what_is_wrong_is_said(page: Page, log: LogBook) -> None:

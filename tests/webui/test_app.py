@@ -37,6 +37,13 @@ def test_each_page_is_the_document_and_its_script(client: FlaskClient, path: str
             assert static.status_code == 200
 
 
+def test_a_page_that_is_not_there(client: FlaskClient) -> None:
+    page = client.get("/nope", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert (page.status_code, page.mimetype) == (404, "text/html")
+    assert client.get("/nope").get_json()["error"]["type"] == "not_found_error"
+    assert client.get("/api/nope", headers={"Accept": "text/html"}).get_json()["error"]["type"] == "not_found_error"
+
+
 def test_a_method_that_is_not_there(client: FlaskClient) -> None:
     answer = client.post("/api/logs")
     assert (answer.status_code, answer.get_json()["error"]["type"]) == (405, "invalid_request_error")

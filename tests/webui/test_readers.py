@@ -161,7 +161,8 @@ ANSWERS = {
         "max_output_tokens",
     ),
     "nothing": ("openai_chat", " \n", [], None),
-    "no JSON": ("openai_chat", "<html>", [{"type": "other", "label": "raw text", "text": "<html>"}], None),
+    "no JSON": ("openai_chat", "words", [{"type": "other", "label": "raw text", "text": "words"}], None),
+    "a page": ("openai_chat", "<html>", [{"type": "other", "label": "HTML page", "text": "<html>"}], None),
     "an unknown envelope": (
         "openai_chat",
         '{"x":1}',

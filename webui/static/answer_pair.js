@@ -5,7 +5,8 @@ import {count} from "./format.js";
 import {markId, MarkedText, RepairMark} from "./marked.js";
 import {marksOfRow} from "./pairs.js";
 import {Chip, Empty} from "./parts.js";
-import {LongText} from "./text.js";
+import {errorWords} from "./readers/index.js";
+import {LongText, visible} from "./text.js";
 import {html, useMemo} from "./vendor/htm-preact.js";
 
 const FOLDED = 600; // characters shown at first of a part that is the same on both sides
@@ -25,7 +26,7 @@ export function AnswerPair({sides, exchange, attempt, compared, jump, list}) {
         <span role="columnheader"><strong>To the client</strong> <span class="muted">${exchange.client_format}</span></span>
       </div>
       ${rows.map((row) => html`<${Row} key=${row.key} row=${row} marks=${marks} ...${{scope, compared, jump, list}} />`)}
-      <${Ends} before=${before} after=${after} />
+      <${Ends} ...${{before, after, marks, scope, jump, exchange, attempt}} onPick=${list} />
       ${rows.length === 0 && html`<${Empty} title="Neither side has text, thinking or calls" />`}
     </div>
   `;
@@ -33,22 +34,24 @@ export function AnswerPair({sides, exchange, attempt, compared, jump, list}) {
 
 function Row({row, marks, scope, compared, jump, list}) {
   const repaired = marksOfRow(marks.before, row.key).length + marksOfRow(marks.after, row.key).length > 0;
+  const comparable = compared && row.after && (row.before || row.earlier);
   const changes = useMemo(() => (
-    compared && row.before && row.after ? textChanges(row.before.text, row.after.text) : null
-  ), [compared, row]);
+    comparable ? textChanges(row.earlier + (row.before?.text ?? ""), row.after.text) : null
+  ), [comparable, row]);
   if (row.equal && !repaired) return html`<${EqualRow} row=${row} />`;
   const props = {changes, scope, jump, onPick: list, code: row.before?.code ?? row.after?.code};
-  const uncompared = compared && row.before && row.after && changes === null;
+  const uncompared = comparable && changes === null;
   return html`
     <div class="pair-row is-changed" role="row">
       <span class="pair-title" role="rowheader">${row.title}${uncompared && html`<small class="muted">too long or too different to compare</small>`}</span>
-      <div role="cell" class="pair-cell"><${Cell} side=${row.before} other=${row.after} marks=${marks.before} which="before" ...${props} /></div>
+      <div role="cell" class="pair-cell"><${Cell} side=${row.before} other=${row.after} marks=${marks.before} which="before" earlier=${row.earlier} offset=${row.earlier.length} ...${props} /></div>
       <div role="cell" class="pair-cell"><${Cell} side=${row.after} other=${row.before} marks=${marks.after} which="after" ...${props} /></div>
     </div>
   `;
 }
 
-function Cell({side, other, marks, which, ...props}) {
+function Cell({side, other, marks, which, earlier, ...props}) {
+  if (!side && earlier) return html`<p class="absent">nothing in this attempt; earlier attempts said it</p>`;
   if (!side) return html`<p class="absent">${which === "before" ? "not there" : "taken out"}</p>`;
   return html`
     ${(side.name || side.id) && html`<p class="call-head"><${Named} side=${side} other=${other} which=${which} marks=${marks} ...${props} /></p>`}
@@ -60,7 +63,7 @@ function Named({side, other, which, marks, scope, jump, onPick}) {
   const change = which === "before" ? "removed" : "added";
   const shown = (name) => {
     const tone = other && other[name] !== side[name] ? change : "";
-    const words = html`<code class=${`${name} ${tone}`}>${side[name] || `(no ${name})`}</code>`;
+    const words = html`<code class=${`${name} ${tone}`}>${visible(side[name]) || `(no ${name})`}</code>`;
     const mark = marks?.get(`${side.key} ${name}`)?.[0];
     return mark ? html`<${RepairMark} id=${markId(scope, which, mark.number)} number=${mark.number} jump=${jump} onPick=${onPick}>${words}<//>` : words;
   };
@@ -84,16 +87,27 @@ function EqualRow({row}) {
 }
 
 /** How each side says that it ended: the repair of a finish reason has no other place. */
-function Ends({before, after}) {
-  const tell = ({finish, usage, error}) => html`
-    ${error ? html`<p class="bad">${error}</p>` : html`<code>${finish ?? "no finish reason"}</code>`}
-    ${usage && html` <span class="muted numbers">${count(usage.input ?? 0)} in, ${count(usage.output ?? 0)} out</span>`}
+function Ends({before, after, marks, scope, jump, exchange, attempt, onPick}) {
+  // The client is told the tokens of all that it was answered by.
+  const joined = exchange.attempts.some(({outcome}) => outcome === "asked again");
+  const tell = (which, {finish, usage}, words, whose) => html`
+    ${words ? html`<p class="bad">${visible(words)}</p>` : html`<${Finish} finish=${finish} numbers=${marks[which].get("end")} ...${{which, scope, jump, onPick}} />`}
+    ${usage && html` <span class="muted numbers">${count(usage.input)} in, ${count(usage.output)} out${joined && ` (${whose})`}</span>`}
   `;
+  const [sent, told] = [errorWords(before, attempt.status), errorWords(after, exchange.status)];
   return html`
     <div class="pair-row" role="row">
       <span class="pair-title" role="rowheader">End</span>
-      <div role="cell" class="pair-cell">${tell(before)}</div>
-      <div role="cell" class="pair-cell">${tell(after)}</div>
+      <div role="cell" class="pair-cell">${tell("before", before, sent, "this attempt")}</div>
+      <div role="cell" class="pair-cell">${sent && sent === told
+        ? html`<p class="muted">told as it came</p>`
+        : tell("after", after, told, "all attempts together")}</div>
     </div>
   `;
+}
+
+function Finish({finish, numbers, which, scope, jump, onPick}) {
+  const words = html`<code>${visible(finish) ?? "no finish reason"}</code>`;
+  return numbers.reduce((inner, {number}) => html`
+    <${RepairMark} id=${markId(scope, which, number)} number=${number} jump=${jump} onPick=${onPick}>${inner}<//>`, words);
 }

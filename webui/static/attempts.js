@@ -1,8 +1,10 @@
 /** The Attempts tab: a waterfall of the attempts on one time axis, and what came of each. */
 
+import {hostOf, notAsked, outcomeWords} from "./attempt_choice.js";
 import {CopyUpstream} from "./detail_actions.js";
 import {count, dollars, fullMoment, moment, seconds} from "./format.js";
 import {Chip, Empty} from "./parts.js";
+import {symbols, visible} from "./text.js";
 import {html} from "./vendor/htm-preact.js";
 
 const TICKS = 5;
@@ -12,7 +14,7 @@ const TICKS = 5;
  */
 export function Attempts({exchange}) {
   const {attempts} = exchange;
-  if (attempts.length === 0) return html`<${Empty} title="Upstream was not asked">This exchange was answered by the proxy itself, or it ended before.<//>`;
+  if (attempts.length === 0) return html`<${Empty} title="Upstream was not asked">${notAsked(exchange)}<//>`;
   const span = spanOf(exchange);
   return html`
     <div class="waterfall">
@@ -54,34 +56,34 @@ function Attempt({exchange, attempt, span}) {
   const whole = attempt.duration ?? span.length - begin;
   const first = Math.min(attempt.time_to_first_token ?? whole, whole);
   const repaired = Object.entries(attempt.repair_counts ?? {});
-  const told = `Attempt ${attempt.number}: began after ${seconds(begin)}, first token after ${attempt.time_to_first_token === null ? "none" : seconds(attempt.time_to_first_token)}, took ${seconds(whole)}`;
+  const told = `Attempt ${attempt.number}: began after ${seconds(begin)}, ${attempt.time_to_first_token === null ? "no token came" : `first token after ${seconds(attempt.time_to_first_token)}`}, took ${seconds(whole)}`;
   return html`
     <li class="attempt">
       <div class="attempt-line">
         <div class="attempt-name">
-          <strong>${attempt.number}. ${attempt.route ?? "no route"}</strong>
-          <span class="muted">${[attempt.provider, attempt.model].filter(Boolean).join(" / ")}</span>
+          <strong>${attempt.number} · ${visible(hostOf(attempt))}</strong>
+          <span class="muted">${visible(attempt.model ?? attempt.route)}</span>
         </div>
         <div class="track" role="img" aria-label=${told}>
           <span class="waiting" style=${{left: part(begin, span), width: part(first, span)}}></span>
           <span class=${`answering is-${(attempt.outcome ?? "").replace(" ", "-")}`} style=${{left: part(begin + first, span), width: part(whole - first, span)}}></span>
         </div>
-        <div class="attempt-outcome"><${Chip} tone=${TONES[attempt.outcome] ?? ""}>${attempt.outcome}<//> <span class="numbers">${seconds(whole)}</span></div>
+        <div class="attempt-outcome"><${Chip} tone=${TONES[attempt.outcome] ?? "plain"} title=${symbols(outcomeWords(attempt))}>${attempt.outcome ?? "running"}<//> <span class="numbers">${seconds(whole)}</span></div>
       </div>
-      ${attempt.reason && html`<p class="attempt-reason"><strong>Why it was given up:</strong> ${attempt.reason}</p>`}
-      ${attempt.reprompt && html`<p class="attempt-reason"><strong>Asks once more, because of:</strong> ${attempt.reprompt}</p>`}
+      ${attempt.reason && html`<p class="attempt-reason"><strong>${attempt.outcome === "asked again" ? "Asked again" : "Why it ended"}:</strong> ${visible(attempt.reason)}</p>`}
+      ${attempt.reprompt && html`<p class="attempt-reason"><strong>Asks once more, because of:</strong> ${visible(attempt.reprompt)}</p>`}
       <dl class="facts small">
         <${Fact} name="Began"><span title=${fullMoment(attempt.started_at)}>${moment(attempt.started_at)}</span> <span class="muted">+${seconds(begin)}</span><//>
         <${Fact} name="Status">${attempt.status}<//>
-        <${Fact} name="Finish">${attempt.finish_reason}<//>
+        <${Fact} name="Finish">${visible(attempt.finish_reason)}<//>
         <${Fact} name="First token">${attempt.time_to_first_token === null ? null : seconds(attempt.time_to_first_token)}<//>
         <${Fact} name="Tokens">${tokens(attempt)}<//>
         <${Fact} name="Cost">${attempt.cost_usd === null ? null : dollars(attempt.cost_usd)}<//>
         <${Fact} name="Format">${attempt.upstream_format}<//>
-        <${Fact} name="Upstream's id"><code>${attempt.upstream_request_id}</code><//>
+        <${Fact} name="Upstream's id">${attempt.upstream_request_id && html`<code>${visible(attempt.upstream_request_id)}</code>`}<//>
       </dl>
       ${repaired.length > 0 && html`<p class="attempt-repairs"><span class="muted">Repaired:</span> <${Kinds} counts=${repaired} reasons=${exchange.repair_reasons ?? {}} /></p>`}
-      <div class="attempt-foot"><code class="address muted">${attempt.upstream_url}</code><${CopyUpstream} exchange=${exchange} attempt=${attempt} /></div>
+      <div class="attempt-foot"><code class="address muted">${visible(attempt.upstream_url)}</code><${CopyUpstream} exchange=${exchange} attempt=${attempt} /></div>
     </li>
   `;
 }
@@ -89,7 +91,7 @@ function Attempt({exchange, attempt, span}) {
 const Kinds = ({counts, reasons}) => counts.map(([kind, n]) => html`<${Chip} tone="mark" title=${reasons[kind]}>${kind}${n > 1 ? ` × ${count(n)}` : ""}<//> `);
 
 const tokens = ({input_tokens: asked, output_tokens: answered}) => (
-  asked === null && answered === null ? null : `${asked === null ? "?" : count(asked)} in, ${answered === null ? "?" : count(answered)} out`
+  asked === null && answered === null ? null : `${count(asked)} in, ${count(answered)} out`
 );
 
 /**
@@ -97,6 +99,6 @@ const tokens = ({input_tokens: asked, output_tokens: answered}) => (
  * @param {{name: string, children: any}} props
  */
 export function Fact({name, children}) {
-  const known = [children].flat().some((child) => child !== null && child !== undefined && child !== "");
+  const known = [children].flat().some((child) => child !== null && child !== undefined && child !== false && child !== "");
   return html`<div><dt>${name}</dt><dd>${known ? children : html`<span class="muted">–</span>`}</dd></div>`;
 }

@@ -6,6 +6,9 @@ import {html, useEffect, useState} from "./vendor/htm-preact.js";
 
 const EVERY = 10_000; // milliseconds
 
+let told = null; // the last `/healthz`; null: not known
+const listeners = new Set();
+
 /** The banner; nothing where all is well. */
 export function Banner() {
   const trouble = useTrouble();
@@ -24,9 +27,11 @@ function useTrouble() {
       clearTimeout(timer);
       if (!document.hidden) {
         try {
-          setTrouble(troubleOf(await getJson("/healthz", {signal: control.signal})));
+          tell(await getJson("/healthz", {signal: control.signal}));
+          setTrouble(troubleOf(told));
         } catch (error) {
           if (isAbort(error)) return;
+          tell(null);
           setTrouble([{text: sentence(error.message), bad: true}]);
         }
       }
@@ -44,22 +49,42 @@ function useTrouble() {
   return trouble;
 }
 
+function tell(health) {
+  told = health;
+  for (const listener of listeners) listener(health);
+}
+
+/** Why the log cannot be read, as the banner heard last; null where it can, or where that is not known. */
+export function useUnreadable() {
+  const [health, setHealth] = useState(told);
+  useEffect(() => {
+    listeners.add(setHealth);
+    setHealth(told);
+    return () => listeners.delete(setHealth);
+  }, []);
+  return health?.log?.readable === false ? health.log.error || "the log cannot be read" : null;
+}
+
 /**
  * What a `/healthz` says is wrong, a sentence each.
  * @returns {{text: string, bad: boolean}[]}
  */
 export function troubleOf(health) {
   if (health.status === "ok") return [];
-  const {readable, error, writers} = health.log ?? {};
-  if (readable === false) return [{text: sentence(`The log cannot be read: ${error}`), bad: true}];
+  const {readable, error, problem, writers} = health.log ?? {};
+  const trouble = [];
+  if (problem) trouble.push({text: sentence(problem), bad: readable === false});
+  else if (readable === false) trouble.push({text: sentence(`The log cannot be read: ${error ?? "no reason is known"}`), bad: true});
   const losses = (writers ?? []).filter((writer) => writer.dropped || writer.failed);
-  if (losses.length === 0) return [{text: "The proxy says that it is degraded.", bad: false}];
-  return losses.map((writer) => ({text: lossOf(writer), bad: false}));
+  trouble.push(...losses.map((writer) => ({text: lossOf(writer), bad: false})));
+  if (trouble.length > 0) return trouble;
+  const reason = health.problem ?? health.error ?? error;
+  return [{text: reason ? sentence(reason) : "Something is wrong with the log, and the proxy does not say what.", bad: false}];
 }
 
 function lossOf({pid, dropped, failed, last_error: reason}) {
   const counts = [];
-  if (dropped) counts.push(`${count(dropped)} found its queue full`);
+  if (dropped) counts.push(`${count(dropped)} had no room in the queue`);
   if (failed) counts.push(`${count(failed)} could not be written`);
   const why = reason ? ` Last error: ${sentence(reason)}` : "";
   return `Process ${pid} lost entries of the log: ${counts.join(", ")}.${why}`;

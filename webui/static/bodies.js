@@ -1,12 +1,13 @@
 /** Loads the stored bodies of an exchange, each once, only when a view needs it, and never more than a page can hold. */
 
-import {ApiError} from "./api.js";
+import {ApiError, getJson} from "./api.js";
 import {useEffect, useState} from "./vendor/htm-preact.js";
 
 /** Bytes of a body that are read into the page; the rest is there for download. */
 export const LOADED_LIMIT = 16 * 1024 * 1024;
 
 const KEPT = 24; // bodies kept in memory: enough to go back and forth between the tabs of an exchange
+const CONFIG_LIFE = 10_000; // milliseconds: a proxy that was started anew may have another
 const kept = new Map();
 
 /**
@@ -103,6 +104,29 @@ export function useBody(address, version) {
   return {...held, retry};
 }
 
+/**
+ * Several bodies at once: null until all are there, and null for each that there is not.
+ * @param {string[]} addresses
+ * @param {string} version
+ * @returns {(Body | null)[] | null}
+ */
+export function useBodies(addresses, version) {
+  const key = JSON.stringify([version, ...addresses]);
+  const [held, setHeld] = useState({key: null, bodies: null});
+  useEffect(() => {
+    const abort = new AbortController();
+    const load = async (address) => {
+      const own = `${version} ${address}`;
+      const body = kept.get(own) ?? await loadBody(address, abort.signal).catch(() => null);
+      if (body) keep(own, body);
+      return body;
+    };
+    Promise.all(addresses.map(load)).then((bodies) => abort.signal.aborted || setHeld({key, bodies}));
+    return () => abort.abort();
+  }, [key]);
+  return held.key === key ? held.bodies : null;
+}
+
 function keep(key, body) {
   kept.set(key, body);
   if (kept.size > KEPT) kept.delete(kept.keys().next().value);
@@ -114,4 +138,21 @@ function keep(key, body) {
  */
 export function versionOf(exchange) {
   return exchange.state === "running" ? `running ${exchange.updated_at}` : exchange.state;
+}
+
+let asked = null; // the configuration, asked for once by all the parts of a page
+
+/**
+ * The configuration: `{config, settled}`. Without it a page only says less.
+ * @returns {{config: object | null, settled: boolean}}
+ */
+export function useConfig() {
+  const [held, setHeld] = useState({config: null, settled: false});
+  useEffect(() => {
+    let gone = false;
+    asked ??= getJson("/api/config").catch(() => null).finally(() => setTimeout(() => { asked = null; }, CONFIG_LIFE));
+    asked.then((config) => gone || setHeld({config, settled: true}));
+    return () => { gone = true; };
+  }, []);
+  return held;
 }

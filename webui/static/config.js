@@ -1,5 +1,6 @@
 /** What the proxy is set up to do and how its parts are: routes with their health, warnings, settings, the log. */
 
+import {sentence, visible} from "./format.js";
 import {Chip, Empty, Loading, Problem} from "./parts.js";
 import {usePolled} from "./polling.js";
 import {LogState} from "./log_state.js";
@@ -18,7 +19,7 @@ export function Config() {
         <p class="muted">What the proxy is set up to do, and how it is. Keys are never shown, only whether there is one.</p></div>
       ${data && html`<${Running} data=${data} />`}
     </header>
-    ${data && error && html`<p class="stale" role="status">This is old: ${error.message}
+    ${data && error && html`<p class="stale" role="status">This is old: ${sentence(error.message)}
       <button type="button" class="quiet" onClick=${retry}>Try again</button></p>`}
     ${content({data, error, retry})}
   </div>`;
@@ -30,7 +31,7 @@ function content({data, error, retry}) {
   return html`${!data.running && html`<p class="stale" role="status" data-testid="not-running">
       No proxy writes this log now.${data.routes.length > 0 && " This is what the last one said."}</p>`}
     ${data.warnings.length > 0 && html`<section class="panel warnings" aria-labelledby="warnings-title" data-testid="warnings">
-      <h2 id="warnings-title">Warnings</h2><ul>${data.warnings.map((text) => html`<li key=${text}>${text}</li>`)}</ul></section>`}
+      <h2 id="warnings-title">Warnings</h2><ul>${data.warnings.map((text) => html`<li key=${text}>${visible(text)}</li>`)}</ul></section>`}
     <section aria-labelledby="routes-title"><h2 id="routes-title">Routes</h2>
       ${data.routes.length === 0
         ? html`<${Empty} title="No routes are known">Routes are the entries of model-config.yaml; a running proxy tells them here.<//>`
@@ -45,7 +46,7 @@ function Running({data}) {
   const link = webLink(data.mitmweb);
   return html`<p class="running">
     ${link && html`<a href=${link} target="_blank" rel="noreferrer noopener">mitmweb ↗</a>`}
-    ${data.version && html`<span class="muted">version ${data.version}</span>`}
+    ${data.version && html`<span class="muted">version ${visible(data.version)}</span>`}
     <${Chip} tone=${data.running ? "good" : "warn"} data-testid="running">${data.running ? "running" : "not running"}<//></p>`;
 }
 
@@ -53,7 +54,7 @@ function Settings({settings, livestore}) {
   const rows = Object.entries(settings);
   return html`<section class="panel" aria-labelledby="settings-title" data-testid="settings"><h2 id="settings-title">Settings</h2>
     <dl class="pairs">
-      ${rows.map(([name, value]) => html`<dt key=${name} class="mono">${name}</dt><dd>${value || empty()}</dd>`)}
+      ${rows.map(([name, value]) => html`<dt key=${name} class="mono">${name}</dt><dd>${visible(value) || empty()}</dd>`)}
       ${rows.length > 0 && livestore && html`<dt>Live updates</dt>
         <dd>${livestore.batch} rows a time, ${livestore.max_records} kept</dd>`}
     </dl>

@@ -3,9 +3,9 @@
 import {bodyAddress, useBody, versionOf} from "./bodies.js";
 import {bytes, count} from "./format.js";
 import {flash} from "./marked.js";
-import {Chip, Copy, Empty, Problem} from "./parts.js";
-import {readAnswer, readRequest} from "./readers/index.js";
-import {Incomplete, LongText, placeholder, pretty} from "./text.js";
+import {Chip, Copy, Empty} from "./parts.js";
+import {errorWords, readAnswer, readRequest} from "./readers/index.js";
+import {Incomplete, LongText, placeholder, pretty, symbols, visible} from "./text.js";
 import {html, useMemo, useState} from "./vendor/htm-preact.js";
 
 const LAST = 4; // messages shown at first: the end of a conversation is what an answer answers
@@ -22,23 +22,24 @@ export function Conversation({exchange}) {
   return html`
     <div class="conversation">
       <p class="to-answer"><button type="button" class="quiet" onClick=${() => flash(document.getElementById("answer"), true)}>To the answer ↓</button></p>
-      ${placeholder(asked, "the client's request") ?? html`<${Asked} format=${exchange.client_format} body=${asked.body} />`}
-      ${exchange.state === "running" && answered.state === "missing"
-        ? html`<${Empty} title="The answer is on its way">It is in the log as soon as it is complete.<//>`
-        : placeholder(answered, "the answer") ?? html`<${Answered} exchange=${exchange} body=${answered.body} />`}
+      ${placeholder(asked, "the client's request", {exchange, kind: "client_request", size: exchange.client_request_size})
+        ?? html`<${Asked} exchange=${exchange} body=${asked.body} />`}
+      ${placeholder(answered, "the answer", {exchange, kind: "client_response", size: exchange.client_response_size})
+        ?? html`<${Answered} exchange=${exchange} body=${answered.body} />`}
     </div>
   `;
 }
 
-function Asked({format, body}) {
+function Asked({exchange, body}) {
+  const format = exchange.client_format;
   const request = useMemo(() => readRequest(format, body.text), [format, body.text]);
   const names = useMemo(() => callNames(request.messages), [request]);
   const [shown, setShown] = useState(LAST);
   const {messages, system, tools, error} = request;
   const hidden = Math.max(0, messages.length - shown);
   return html`
-    ${error && html`<${Problem} title="The request cannot be read" error=${error} />`}
-    <${Incomplete} body=${body} />
+    ${error && html`<p class="caution" role="alert">${visible(error)}</p>`}
+    <${Incomplete} body=${body} exchange=${exchange} size=${exchange.client_request_size} />
     ${system && html`<${Folded} title="System prompt" size=${system.length} text=${system} className="system" />`}
     ${tools.length > 0 && html`<${Tools} names=${tools} />`}
     ${hidden > 0 && html`
@@ -64,41 +65,56 @@ function Tools({names}) {
   return html`
     <details class="fold">
       <summary>Tools offered <span class="muted">${count(names.length)}</span></summary>
-      <p class="names">${names.map((name) => html`<code>${name}</code> `)}</p>
+      <p class="names">${names.map((name) => html`<code>${visible(name)}</code> `)}</p>
     </details>
   `;
 }
 
 function Answered({exchange, body}) {
   const answer = useMemo(() => readAnswer(exchange.client_format, body.text), [exchange.client_format, body.text]);
-  const message = {role: "answer", parts: answer.parts};
+  const failed = answer.error !== null || exchange.state === "failed";
+  const message = {role: failed ? "failed" : "answer", parts: answer.parts};
   return html`
-    <${Incomplete} body=${body} />
-    ${answer.error && html`<${Problem} title="The answer is an error" error=${answer.error} />`}
-    ${answer.parts.length === 0 && !answer.error
-      ? html`<${Empty} title=${exchange.state === "running" ? "Nothing has been answered yet" : "The answer has no text and no calls"} />`
-      : html`<${Message} message=${message} names=${new Map()} open=${true} />`}
-    ${answer.finish && html`<p class="ending muted">finished: <code>${answer.finish}</code></p>`}
+    <${Incomplete} body=${body} exchange=${exchange} size=${exchange.client_response_size} />
+    ${failed && html`<${AnswerError} exchange=${exchange} answer=${answer} />`}
+    ${answer.parts.length > 0 && html`<${Message} message=${message} names=${new Map()} open=${true} />`}
+    ${answer.parts.length === 0 && !failed && html`<${Empty} title=${exchange.state === "running" ? "Nothing has been answered yet" : "The answer has no text and no calls"} />`}
+    ${answer.finish && html`<p class="ending muted">finished: <code>${visible(answer.finish)}</code></p>`}
   `;
 }
 
-const ROLES = {answer: "Answer", tool: "Tool result", user: "User", assistant: "Assistant", system: "System", developer: "Developer"};
+/** What the client was told went wrong: where the head of the page says the same already, only that it was told. */
+function AnswerError({exchange, answer}) {
+  const words = answer.page === undefined ? answer.error : errorWords(answer, exchange.status);
+  const told = exchange.error_message;
+  const known = words === null || (told && answer.page === undefined && words.includes(told));
+  return html`
+    <p id=${answer.parts.length ? undefined : "answer"} tabindex="-1" class="answer-error">
+      ${known ? html`<span class="muted">${answer.error === null ? "It failed on the way; see above." : "The client was told the error above."}</span>` : html`<strong>The client was told:</strong> ${visible(words)}`}
+    </p>`;
+}
+
+const ROLES = {answer: "Answer", failed: "Answer, failed", tool: "Tool result", user: "User", assistant: "Assistant", system: "System", developer: "Developer"};
 
 function Message({message, place, names, open = false}) {
   const {parts} = message;
   // Anthropic sends tool results as messages of the user, which they are not to a reader.
   const role = parts.length > 0 && parts.every((part) => part.type === "result") ? "tool" : message.role;
-  const title = Object.hasOwn(ROLES, role) ? ROLES[role] : role;
+  const title = Object.hasOwn(ROLES, role) ? ROLES[role] : symbols(role);
+  const isAnswer = role === "answer" || role === "failed";
   return html`
-    <article id=${role === "answer" ? "answer" : undefined} tabindex=${role === "answer" ? -1 : undefined} class=${`message is-${Object.hasOwn(ROLES, role) ? role : "other"}`} aria-label=${place ? `${title}, message ${place}` : title}>
+    <article id=${isAnswer ? "answer" : undefined} tabindex=${isAnswer ? -1 : undefined} class=${`message is-${Object.hasOwn(ROLES, role) ? role : "other"}`} aria-label=${place ? `${title}, message ${place}` : title}>
       <header><span class="role">${title}</span>${place && html`<span class="place">${place}</span>`}</header>
       <div class="parts">
-        ${parts.map((part) => html`<${Part} part=${part} names=${names} open=${open} />`)}
+        ${parts.map((part, index) => html`<${Part} part=${behind(parts[index - 1], part)} names=${names} open=${open} />`)}
         ${parts.length === 0 && html`<p class="muted">(empty)</p>`}
       </div>
     </article>
   `;
 }
+
+// Two texts already stand apart: empty lines that part them as well would be one too many.
+const behind = (before, part) => (before?.type === "text" && part.type === "text" ? {...part, text: part.text.replace(/^\n+/, "")} : part);
 
 function Part({part, names, open}) {
   switch (part.type) {
@@ -106,8 +122,8 @@ function Part({part, names, open}) {
     case "thinking": return html`<${Thinking} part=${part} open=${open} />`;
     case "call": return html`<${Call} part=${part} />`;
     case "result": return html`<${Result} part=${part} name=${names.get(part.id)} />`;
-    case "image": return html`<p class="part image"><span aria-hidden="true">▧</span> Image <code>${part.media}</code> ${part.size === null ? html`<span class="muted address">${part.address}</span>` : html`<span class="muted">${bytes(part.size)}</span>`}</p>`;
-    default: return html`<${Folded} title=${part.label} size=${part.text.length} text=${part.text} className="code" />`;
+    case "image": return html`<p class="part image"><span aria-hidden="true">▧</span> Image <code>${visible(part.media)}</code> ${part.size === null ? html`<span class="muted address">${visible(part.address)}</span>` : html`<span class="muted">${bytes(part.size)}</span>`}</p>`;
+    default: return html`<${Folded} title=${visible(part.label)} size=${part.text.length} text=${part.text} className="code" />`;
   }
 }
 
@@ -131,10 +147,10 @@ function Folded({title, size, text, className, open = false}) {
 function Call({part}) {
   const text = useMemo(() => pretty(part.arguments), [part.arguments]);
   return html`
-    <section class="part call" aria-label=${`Call of ${part.name || "a tool without a name"}`}>
+    <section class="part call" aria-label=${`Call of ${symbols(part.name) || "a tool without a name"}`}>
       <header>
-        ${choice(part)}<span class="muted">calls</span> <code class="name">${part.name || "(no name)"}</code>
-        <code class="id">${part.id}</code>
+        ${choice(part)}<span class="muted">calls</span> <code class="name">${visible(part.name) || "(no name)"}</code>
+        <code class="id">${visible(part.id)}</code>
         <${Copy} text=${part.arguments} what="the arguments" />
       </header>
       ${text && text !== "{}" ? html`<${LongText} text=${text} className="code" label="Arguments" />` : html`<p class="muted">no arguments</p>`}
@@ -143,7 +159,7 @@ function Call({part}) {
 }
 
 function Result({part, name}) {
-  const title = html`${name ? html`<code class="name">${name}</code>` : "Result"} <code class="id">${part.id}</code>${part.failed && html` <${Chip} tone="bad">failed<//>`}`;
+  const title = html`${name ? html`<code class="name">${visible(name)}</code>` : "Result"} <code class="id">${visible(part.id)}</code>${part.failed && html` <${Chip} tone="bad">failed<//>`}`;
   if (part.text.length > OPEN_LIMIT) return html`<${Folded} title=${title} size=${part.text.length} text=${part.text} className="result" />`;
   return html`
     <section class="part result" aria-label="Tool result">

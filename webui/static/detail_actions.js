@@ -1,16 +1,16 @@
 /** What can be done with an exchange: copy it as a command, export it, open it in mitmweb. */
 
-import {getJson} from "./api.js";
+import {useConfig} from "./bodies.js";
 import {clientCommand, harDocument, saveFile, upstreamCommand} from "./export.js";
 import {announce} from "./notices.js";
 import {Copy} from "./parts.js";
-import {html, useEffect, useState} from "./vendor/htm-preact.js";
+import {html} from "./vendor/htm-preact.js";
 
 /**
  * @param {{exchange: object}} props
  */
 export function Actions({exchange}) {
-  const config = useConfig();
+  const {config} = useConfig();
   const flow = exchange.attempts.at(-1)?.flow_id;
   const saveHar = async () => {
     try {
@@ -36,18 +36,7 @@ export function Actions({exchange}) {
  */
 export const CopyUpstream = ({exchange, attempt}) => html`
   <${Copy} text=${() => upstreamCommand(exchange, attempt)} label="Copy upstream curl"
-    title=${`The request of attempt ${attempt.number} to ${attempt.upstream_host ?? "upstream"}, with its key as a variable`} />`;
+    title=${`The request of attempt ${attempt.number} to ${attempt.upstream_host ?? "upstream"}. Its key is $UPSTREAM_API_KEY: set it to yours of the provider ${attempt.provider ?? "asked"}.`} />`;
 
 /** mitmweb keeps its place behind the #; a query before it may hold its token. */
 export const mitmwebAddress = (base, flow) => `${base.replace(/\/$/, "")}/#/flows/${encodeURIComponent(flow)}`;
-
-/** The configuration, for the version and mitmweb's address. Without it the page only has fewer buttons. */
-function useConfig() {
-  const [config, setConfig] = useState(null);
-  useEffect(() => {
-    const abort = new AbortController();
-    getJson("/api/config", {signal: abort.signal}).then(setConfig, () => {});
-    return () => abort.abort();
-  }, []);
-  return config;
-}

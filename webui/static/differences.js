@@ -3,7 +3,8 @@
 import {diffLines, diffWordsWithSpace} from "./vendor/diff.js";
 
 const WORDS_LIMIT = 20_000; // characters of both texts up to which words are compared, beyond it lines
-const LINES_LIMIT = 400_000; // beyond this nothing is compared word by word or line by line
+const TEXT_LIMIT = 400_000; // beyond this an answer is not compared
+const LINES_LIMIT = 40_000_000; // of two requests: many lines are quick to compare where few of them differ
 const TIMEOUT = 1_000; // milliseconds: two texts that have nothing in common are quadratic to compare
 
 /** @typedef {{value: string, added?: boolean, removed?: boolean}} Change */
@@ -17,7 +18,7 @@ const TIMEOUT = 1_000; // milliseconds: two texts that have nothing in common ar
 export function textChanges(before, after) {
   if (before === after) return before ? [{value: before}] : [];
   const longest = Math.max(before.length, after.length);
-  if (longest > LINES_LIMIT) return null;
+  if (longest > TEXT_LIMIT) return null;
   return longest > WORDS_LIMIT ? lineChanges(before, after) : diffWordsWithSpace(before, after, {timeout: TIMEOUT}) ?? null;
 }
 
@@ -41,8 +42,25 @@ export function lineChanges(before, after) {
   ];
 }
 
+/**
+ * The changes where comparing takes too long: what is equal at both ends is cut off, and the rest is one change.
+ * @param {string} before
+ * @param {string} after
+ * @returns {Change[]}
+ */
+export function roughChanges(before, after) {
+  const start = equalStart(before, after);
+  const tail = equalEnd(before, after, start);
+  return [
+    {value: before.slice(0, start)},
+    {value: before.slice(start, before.length - tail), removed: true},
+    {value: after.slice(start, after.length - tail), added: true},
+    {value: before.slice(before.length - tail)},
+  ].filter(({value}) => value);
+}
+
 function comparedLines([before, after]) {
-  if (before.length + after.length > 2 * LINES_LIMIT) return null;
+  if (before.length + after.length > LINES_LIMIT) return null;
   return diffLines(before, after, {timeout: TIMEOUT}) ?? null;
 }
 

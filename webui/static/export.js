@@ -25,8 +25,10 @@ export async function clientCommand(exchange) {
  */
 export async function upstreamCommand(exchange, attempt) {
   const body = await loadBody(bodyAddress(exchange.id, "upstream_request", attempt.number));
-  const key = attempt.upstream_format === "anthropic_messages" ? "ANTHROPIC_API_KEY" : "OPENAI_API_KEY";
-  return curlCommand(attempt.upstream_url, attempt.upstream_request_headers, body?.text ?? "", key);
+  const command = curlCommand(attempt.upstream_url, attempt.upstream_request_headers, body?.text ?? "", "UPSTREAM_API_KEY");
+  // Which key it is cannot be told by the format: many vendors speak each. No vendor must be sent another's.
+  const whose = [attempt.provider, attempt.upstream_host].map(commented).filter(Boolean).join(" at ");
+  return `# UPSTREAM_API_KEY: your key of the provider ${whose || "that was asked"}\n${command}`;
 }
 
 /**
@@ -50,6 +52,9 @@ export function curlCommand(url, headers, body, variable) {
   const end = unusedWord(body);
   return `${[...words, "--data-binary @-"].join(" \\\n  ")} <<'${end}'\n${body}\n${end}\n`;
 }
+
+/** A word of a comment's line, from which nothing can get out. */
+const commented = (text) => (text ?? "").replaceAll(/[^\w.:-]/g, "").slice(0, 100);
 
 /** Within single quotes a shell reads everything as it is, but a single quote itself. */
 export const quoted = (text) => `'${text.replaceAll("\0", "").replaceAll("'", "'\\''")}'`;

@@ -2,6 +2,7 @@
 
 import {getJson} from "./api.js";
 import {accept, complete} from "./completion.js";
+import {visible} from "./format.js";
 import {html, useEffect, useLayoutEffect, useRef, useState} from "./vendor/htm-preact.js";
 
 const FRESH = 60_000; // milliseconds for which the fields and their values are not asked for again
@@ -88,12 +89,12 @@ export function FilterBox({query, apply, problem, leave}) {
       data-testid="filter-clear" onClick=${() => { setText(""); finish(""); }}>✕</button>`}
     ${!isDraft && !query && html`<kbd class="filter-key" aria-hidden="true">/</kbd>`}
     <div class="proposals" hidden=${proposals.length === 0 && !hint}>
-      ${hint && html`<p class="proposals-hint">${hint}</p>`}
+      ${hint && html`<p class="proposals-hint">${visible(hint)}</p>`}
       <ul id="proposals" role="listbox" aria-label="Proposals">
         ${proposals.map((proposal, index) => html`
           <li key=${proposal.text} id=${`proposal-${index}`} role="option" aria-selected=${index === active}
             onMouseDown=${(event) => { event.preventDefault(); take(proposal); }}>
-            <span class="mono">${proposal.label}</span><span class="muted">${proposal.hint}</span></li>`)}
+            <span class="mono">${visible(proposal.label)}</span><span class="muted">${visible(proposal.hint)}</span></li>`)}
       </ul>
     </div>
     ${problem && html`<p class="filter-problem" id="filter-problem" role="alert"

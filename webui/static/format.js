@@ -33,11 +33,12 @@ export function fullMoment(value) {
 }
 
 /**
- * A duration: `85 ms`, `1.24 s`, `12.4 s`, `3 m 05 s`, `2 h 03 m`.
+ * A duration: `<1 ms`, `85 ms`, `1.24 s`, `12.4 s`, `3 m 05 s`, `2 h 03 m`.
  * @param {number | null} value seconds
  */
 export function seconds(value) {
   if (!isNumber(value)) return UNKNOWN;
+  if (value > 0 && value < 0.001) return "<1 ms";
   if (value < 0.9995) return `${Math.round(value * 1000)} ms`;
   if (value < 9.995) return `${value.toFixed(2)} s`;
   if (value < 59.95) return `${value.toFixed(1)} s`;
@@ -81,12 +82,14 @@ export function shortCount(value) {
 }
 
 /**
- * A share: `4.2 %`, `97 %`.
+ * A share: `4.2 %`, `97 %`; `<0.1 %` and `>99.9 %` are not nothing and not all.
  * @param {number | null} value from 0 to 1
  */
 export function percent(value) {
   if (!isNumber(value)) return UNKNOWN;
   const hundredths = value * 100;
+  if (hundredths > 0 && hundredths < 0.05) return "<0.1 %";
+  if (hundredths < 100 && hundredths >= 99.95) return ">99.9 %";
   const exact = hundredths === 0 || hundredths === 100 || (hundredths >= 9.95 && hundredths < 99.5);
   return `${exact ? Math.round(hundredths) : hundredths.toFixed(1)} %`;
 }
@@ -108,8 +111,47 @@ export function plural(number, noun) {
 
 /** A message of the server as a sentence: they begin small and have no full stop, as they stand after others. */
 export function sentence(message) {
-  const text = String(message).trim();
-  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+  const text = ended(message);
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** A message with its full stop, which begins as it did: with a word of the reader's, perhaps. */
+export function ended(message) {
+  const text = visible(message).trim();
+  return text + (/[.!?]$/.test(text) ? "" : ".");
+}
+
+// Control characters but for tab and line ends, and those that change the direction of the text around them.
+const UNSEEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
+
+/**
+ * Text from traffic with a sign for each character that would be unseen or rearrange what stands around it: a reader
+ * could otherwise be shown something else than what was sent.
+ * @param {unknown} text null and undefined are empty
+ */
+export function visible(text) {
+  return String(text ?? "").replace(UNSEEN, signOf);
+}
+
+/** Unicode has pictures of the old control characters; the others get their number. */
+function signOf(character) {
+  const code = character.charCodeAt(0);
+  if (code < 0x20) return String.fromCharCode(0x2400 + code);
+  if (code === 0x7f) return "\u2421";
+  return `‹U+${code.toString(16).toUpperCase().padStart(4, "0")}›`;
+}
+
+/**
+ * Who answered, as people call it. `openai` and `anthropic` are but formats that many vendors speak: there the host
+ * tells them apart.
+ * @param {string | null} provider
+ * @param {string | null | undefined} host
+ * @returns {{name: string, kind: string | null}} `kind`: the provider, where it is not the name
+ */
+export function vendorOf(provider, host) {
+  const isFormat = provider === "openai" || provider === "anthropic";
+  if (isFormat && host) return {name: visible(host), kind: provider};
+  return {name: visible(provider), kind: null};
 }
 
 function padded(number) {

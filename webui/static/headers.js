@@ -1,5 +1,6 @@
 /** The Headers tab: what was sent and received on both sides, with the secrets already masked by the log. */
 
+import {visible} from "./text.js";
 import {html} from "./vendor/htm-preact.js";
 
 /**
@@ -22,10 +23,10 @@ function Table({title, address, status, headers}) {
   return html`
     <section aria-label=${title}>
       <h2>${title}</h2>
-      <p class="address muted">${address && html`<code>${address}</code>`}${status !== null && status !== undefined && html`status <code>${status}</code>`}</p>
+      <p class="address muted">${address && html`<code>${visible(address)}</code>`}${status !== null && status !== undefined && html`status <code>${status}</code>`}</p>
       ${headers === null || headers === undefined ? html`<p class="muted">Not known.</p>`
         : headers.length === 0 ? html`<p class="muted">None.</p>`
-        : html`<table class="header-table"><tbody>${headers.map(([name, value]) => html`<tr><th scope="row">${name}</th><td><code>${value}</code></td></tr>`)}</tbody></table>`}
+        : html`<table class="header-table"><tbody>${headers.map(([name, value]) => html`<tr><th scope="row">${visible(name)}</th><td><code>${visible(value)}</code></td></tr>`)}</tbody></table>`}
     </section>
   `;
 }

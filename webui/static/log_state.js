@@ -1,7 +1,7 @@
 /** How the log is: what it keeps, how large it is, and whether the processes that write it lose something. */
 
-import {bytes, count, fullMoment, moment, UNKNOWN} from "./format.js";
-import {Chip} from "./parts.js";
+import {bytes, count, fullMoment, moment, sentence, UNKNOWN, visible} from "./format.js";
+import {Chip, isNothingLogged} from "./parts.js";
 import {html} from "./vendor/htm-preact.js";
 
 const LITTLE = 1e9; // bytes of free space below which it is a warning
@@ -10,13 +10,16 @@ const LITTLE = 1e9; // bytes of free space below which it is a warning
 export function LogState({log, writers}) {
   const scarce = typeof log.free_bytes === "number" && log.free_bytes < LITTLE;
   return html`<section class="panel" aria-labelledby="log-title" data-testid="log-state"><h2 id="log-title">Log</h2>
-    ${log.problem && html`<p class="log-problem" role="alert">${log.problem}</p>`}
+    ${log.problem && (isNothingLogged(log.problem)
+      ? html`<p class="log-calm muted">${sentence(log.problem)}</p>`
+      : html`<p class="log-problem" role="alert">${sentence(log.problem)}</p>`)}
     <dl class="pairs">
-      <dt>Mode</dt><dd>${log.mode ?? UNKNOWN}</dd>
+      <dt>Mode</dt><dd>${visible(log.mode ?? UNKNOWN)}</dd>
       <dt>Exchanges</dt><dd>${count(log.exchanges)}
         ${log.oldest && html`<span class="muted" title=${fullMoment(log.oldest)}> since ${moment(log.oldest)}</span>`}</dd>
       <dt>Database</dt><dd>${bytes(log.database_bytes)}</dd>
-      <dt>Bodies</dt><dd>${bytes(log.blob_bytes)}</dd>
+      <dt>Bodies</dt><dd title="What requests and answers take on the disk, as counted now and then">${
+        typeof log.blob_bytes === "number" ? `about ${bytes(log.blob_bytes)}` : UNKNOWN}</dd>
       <dt>Free space</dt><dd class=${scarce ? "log-scarce" : ""}>${bytes(log.free_bytes)}</dd>
     </dl>
     <h3>Processes that write it</h3>
@@ -31,14 +34,14 @@ function Writers({writers}) {
       <th scope="col" title="entries that found the queue full">Dropped</th>
       <th scope="col" title="entries that could not be written">Failed</th></tr></thead>
     ${writers.map((writer) => html`<tbody key=${writer.id} data-testid="writer"><tr>
-      <th scope="row" class="worded"><span class="writer-name" title=${`${writer.pid} on ${writer.host}`}>
-        ${writer.pid}<span class="muted"> on ${writer.host}</span></span></th>
+      <th scope="row" class="worded"><span class="writer-name" title=${`${writer.pid} on ${visible(writer.host)}`}>
+        ${writer.pid}<span class="muted"> on ${visible(writer.host)}</span></span></th>
       <td title=${fullMoment(writer.started_at)}>${moment(writer.started_at)}</td>
       <td>${count(writer.queued)}</td>
       <td><${Loss} number=${writer.dropped} /></td>
       <td><${Loss} number=${writer.failed} /></td>
     </tr>${writer.last_error && html`<tr>
-      <td colspan="5" class="worded writer-error">Last error: ${writer.last_error}</td></tr>`}</tbody>`)}
+      <td colspan="5" class="worded writer-error">Last error: ${sentence(writer.last_error)}</td></tr>`}</tbody>`)}
   </table></div>`;
 }
 

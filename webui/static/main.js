@@ -17,6 +17,7 @@ const PAGES = [
   {name: "Overview", path: "/overview", load: () => import("./overview.js")},
   {name: "Config", path: "/config", load: () => import("./config.js")},
 ];
+const THEME_KEY = "kimi-proxy-theme"; // as theme.js keeps it
 const DETAIL = {name: "Detail", path: "/exchanges/", load: () => import("./detail.js")};
 
 function App() {
@@ -45,7 +46,7 @@ function App() {
     <main class="page" id="page" ref=${main} tabindex="-1">
       ${page
         ? html`<${View} key=${path} page=${page} path=${path} />`
-        : html`<${Empty} title="No such page"><a href="/">To the requests</a><//>`}
+        : html`<${Empty} title="There is no such page"><a href="/">Go to the requests</a><//>`}
     </main>
     <${Help} open=${help} close=${() => setHelp(false)} />
     <${Notices} />
@@ -70,6 +71,15 @@ function View({page, path}) {
 
 function ThemeButton() {
   const [theme, setTheme] = useState(chosenTheme);
+  useEffect(() => {
+    const changed = ({key}) => { // by another tab; a null key: everything was cleared
+      if (key !== THEME_KEY && key !== null) return;
+      chooseTheme(chosenTheme());
+      setTheme(chosenTheme());
+    };
+    addEventListener("storage", changed);
+    return () => removeEventListener("storage", changed);
+  }, []);
   const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
   const change = () => {
     chooseTheme(next);
@@ -96,7 +106,7 @@ function useKeys(path, openHelp) {
 
 function useTitle(page, path) {
   useEffect(() => {
-    const name = page === DETAIL ? path.slice(-6) : page?.name;
+    const name = page === DETAIL ? path.slice(-6) : page?.name ?? "No such page";
     document.title = name ? `${name} · Kimi Proxy` : "Kimi Proxy";
   }, [path]);
 }

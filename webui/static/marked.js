@@ -2,7 +2,7 @@
 
 import {changedRanges} from "./differences.js";
 import {pieces} from "./marks.js";
-import {cutAt, More} from "./text.js";
+import {cutAt, More, visible} from "./text.js";
 import {html, useEffect, useMemo, useState} from "./vendor/htm-preact.js";
 
 const FIRST = 12_000; // enough for nearly every answer; a repair farther behind is reached by its number
@@ -13,9 +13,10 @@ export const markId = (scope, side, number) => `repair-${scope}-${side}-${number
 /**
  * @typedef {{number: number, shown: Set<string>} | null} Jump which repair to show, and the places that were shown
  * @param {{text: string, marks: import("./marks.js").Mark[], changes: import("./differences.js").Change[] | null,
- *   side: "before" | "after", scope: string, jump: Jump, code?: boolean, onPick: (number: number) => void}} props
+ *   offset?: number, side: "before" | "after", scope: string, jump: Jump, code?: boolean,
+ *   onPick: (number: number) => void}} props `offset`: where the text begins in what the changes are of
  */
-export function MarkedText({text, marks, changes, side, scope, jump, code, onPick}) {
+export function MarkedText({text, marks, changes, offset = 0, side, scope, jump, code, onPick}) {
   const [limit, setLimit] = useState(FIRST);
   const wanted = jump && marks.find((mark) => mark.number === jump.number);
   useEffect(() => {
@@ -23,7 +24,9 @@ export function MarkedText({text, marks, changes, side, scope, jump, code, onPic
   }, [jump]);
   const cut = useMemo(() => {
     const shown = text.length <= limit + 200 ? text : text.slice(0, cutAt(text, limit));
-    const ranges = changedRanges(changes, side);
+    const ranges = changedRanges(changes, side)
+      .filter((range) => range.end > offset)
+      .map((range) => ({start: Math.max(0, range.start - offset), end: range.end - offset}));
     return {
       length: shown.length,
       pieces: pieces(shown, marks.filter((mark) => mark.start < shown.length), ranges.filter((range) => range.start < shown.length)),
@@ -31,14 +34,14 @@ export function MarkedText({text, marks, changes, side, scope, jump, code, onPic
   }, [text, marks, changes, limit]);
   const change = side === "before" ? "removed" : "added";
   return html`
-    <pre class=${`words ${code ? "code" : ""}`}>${cut.pieces.map((piece) => html`<${Piece}
+    <pre class=${`words ${code ? "code" : ""}`} dir=${code ? "ltr" : "auto"}>${cut.pieces.map((piece) => html`<${Piece}
       piece=${piece} change=${change} id=${piece.first ? markId(scope, side, piece.number) : undefined} jump=${jump} onPick=${onPick} />`)}</pre>
     ${cut.length < text.length && html`<${More} shown=${cut.length} total=${text.length} setLimit=${setLimit} />`}
   `;
 }
 
 function Piece({piece, change, id, jump, onPick}) {
-  const words = piece.changed ? html`<span class=${change}>${piece.text}</span>` : piece.text;
+  const words = piece.changed ? html`<span class=${change}>${visible(piece.text)}</span>` : visible(piece.text);
   if (piece.number === null) return words;
   return html`<${RepairMark} id=${id} number=${piece.number} jump=${jump} onPick=${onPick}>${words}<//>`;
 }

@@ -9,15 +9,19 @@ const SHORTEST = 2; // a repair of one character would be "found" anywhere
  * @typedef {{start: number, end: number, number: number}} Mark
  */
 
+/** Whether a repair is of what was asked; the others are of what was answered. */
+export const isOfRequest = ({kind}) => /^(?:request|history)-/.test(kind);
+
 /**
  * Gives every repair its number, and every attempt its own: the log keeps them in the order of the attempts, with
- * each attempt's counts beside it.
+ * each attempt's counts beside it. Those of the answer have the first numbers, as they are told first.
  * @param {object} exchange
  * @returns {Map<number, NumberedRepair[]>} by the attempt's number; the key 0 holds what belongs to none
  */
 export function repairsByAttempt(exchange) {
   const left = exchange.attempts.map((attempt) => ({number: attempt.number, counts: {...attempt.repair_counts}}));
   const found = new Map([[0, []], ...left.map(({number}) => [number, []])]);
+  const numbers = numbered(exchange.repairs ?? []);
   let from = 0;
   (exchange.repairs ?? []).forEach((repair, index) => {
     let place = left.findIndex(({counts}, at) => at >= from && counts[repair.kind] > 0);
@@ -26,9 +30,15 @@ export function repairsByAttempt(exchange) {
       from = place;
       left[place].counts[repair.kind] -= 1;
     }
-    found.get(place < 0 ? 0 : left[place].number).push({...repair, number: index + 1});
+    found.get(place < 0 ? 0 : left[place].number).push({...repair, number: numbers[index]});
   });
   return found;
+}
+
+function numbered(repairs) {
+  const answers = repairs.filter((repair) => !isOfRequest(repair)).length;
+  const next = {answer: 1, request: answers + 1};
+  return repairs.map((repair) => next[isOfRequest(repair) ? "request" : "answer"]++);
 }
 
 /**

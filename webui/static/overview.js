@@ -2,7 +2,7 @@
 
 import {withParameters} from "./api.js";
 import {Chart} from "./charts.js";
-import {count, dollars, percent, seconds, shortCount, UNKNOWN} from "./format.js";
+import {count, dollars, percent, seconds, sentence, shortCount, UNKNOWN} from "./format.js";
 import {Empty, Loading, Problem} from "./parts.js";
 import {usePolled} from "./polling.js";
 import {RankedList} from "./ranked_list.js";
@@ -22,7 +22,7 @@ export function Overview() {
       <div><h1>Overview</h1><p class="muted">What went through the proxy in ${WINDOWS[window]}.</p></div>
       <${WindowSwitch} chosen=${window} />
     </header>
-    ${data && error && html`<p class="stale" role="status">These numbers are old: ${error.message}
+    ${data && error && html`<p class="stale" role="status">These numbers are old: ${sentence(error.message)}
       <button type="button" class="quiet" onClick=${retry}>Try again</button></p>`}
     ${content({data, error, pending, retry, window})}
   </div>`;

@@ -5,27 +5,61 @@ import {pretty} from "./text.js";
 
 /**
  * @typedef {{key: string, title: string, name: string, id: string, text: string, code: boolean}} Side
- * @typedef {{key: string, title: string, before: Side | null, after: Side | null, equal: boolean}} Row
+ * @typedef {{key: string, title: string, before: Side | null, after: Side | null, equal: boolean, earlier: string}} Row
+ *   `earlier`: what earlier attempts of the same answer said, with what parts it from the words of this one
  */
+
+const END = "end"; // the key of the row that tells how each side ended
 
 /**
  * The rows to show: thinking, text, a row for each call, and what else there is; with the repairs placed in them.
  * @param {import("./readers/parts.js").ReadAnswer} before upstream's
  * @param {import("./readers/parts.js").ReadAnswer} after the client's
- * @param {import("./marks.js").NumberedRepair[]} repairs
+ * @param {import("./marks.js").NumberedRepair[]} repairs of the answer
+ * @param {import("./readers/parts.js").ReadAnswer[]} earlier what earlier attempts said that the client got too
+ * @param {boolean} last whether this attempt ended what the client got
  */
-export function pairParts(before, after, repairs) {
+export function pairParts(before, after, repairs, earlier = [], last = true) {
   const rows = [
-    ...joined("thinking", "Thinking", before, after),
-    ...joined("text", "Text", before, after),
+    ...joined("thinking", "Thinking", before, after, earlier),
+    ...joined("text", "Text", before, after, earlier),
     ...callRows(callsOf(before), callsOf(after)),
-    ...joined("other", "Other", before, after),
+    ...joined("other", "Other", before, after, []),
   ];
+  const ends = repairs.filter((repair) => repair.kind === "finish-reason");
+  const dropped = droppedCalls(rows, repairs);
+  const inText = repairs.filter((repair) => !ends.includes(repair) && !dropped.has(repair.number));
   const marks = {
-    before: placeMarks(textsOf(rows, "before"), repairs, "before"),
-    after: placeMarks(textsOf(rows, "after"), repairs, "after"),
+    before: placeMarks(textsOf(rows, "before"), inText, "before"),
+    after: placeMarks(textsOf(rows, "after"), inText, "after"),
   };
+  for (const [number, row] of dropped) {
+    marks.before.set(`${row.key} name`, [{start: 0, end: row.before.name.length, number}]);
+  }
+  const atEnd = ends.map(({number}) => ({start: 0, end: 0, number}));
+  marks.before.set(END, atEnd);
+  marks.after.set(END, last ? atEnd : []);
   return {rows, marks, found: foundIn(rows, marks), before, after};
+}
+
+/** The rows of the calls that were left out, by the numbers of the repairs that say so. */
+function droppedCalls(rows, repairs) {
+  const found = new Map();
+  const taken = new Set();
+  for (const {kind, before, number} of repairs) {
+    if (!kind.startsWith("call-dropped-") || !before) continue;
+    const row = rows.find((one) => one.call && one.before && !one.after && !taken.has(one.key) && isCallOf(one.call, before));
+    if (!row) continue;
+    taken.add(row.key);
+    found.set(number, row);
+  }
+  return found;
+}
+
+// The log tells such a call as its name and arguments, shortened, or as what of the two there was.
+function isCallOf(call, words) {
+  const said = `${call.name} ${call.arguments}`.trim();
+  return said.startsWith(words.trim()) || call.arguments.trim() === words.trim() || call.name === words.trim();
 }
 
 /** All texts of a side in which a repair can be found. Names and ids are found as wholes only. */
@@ -37,16 +71,35 @@ function textsOf(rows, side) {
   ]);
 }
 
-function joined(type, title, before, after) {
+function joined(type, title, before, after, earlier) {
   const [left, right] = [textSide(type, title, before), textSide(type, title, after)];
   if (!left && !right) return [];
-  return [{key: type, title, before: left, after: right, equal: left?.text === right?.text}];
+  const said = joinedBlocks(earlier.flatMap((answer) => textsOfType(answer, type)));
+  const own = left?.text ?? "";
+  const whole = joinedBlocks([said, own].filter(Boolean));
+  return [{
+    key: type, title, before: left, after: right,
+    earlier: said && whole.slice(0, whole.length - own.length),
+    equal: !said && left?.text === right?.text,
+  }];
+}
+
+const textsOfType = (answer, type) => answer.parts.filter((part) => part.type === type).map((part) => part.text).filter(Boolean);
+
+/** Texts one after the other with one empty line between; where there is a part of it already, only the rest. */
+function joinedBlocks(texts) {
+  let whole = texts[0] ?? "";
+  for (const text of texts.slice(1)) {
+    const there = whole.length - whole.replace(/\n+$/, "").length + text.length - text.replace(/^\n+/, "").length;
+    whole += "\n\n".slice(there) + text;
+  }
+  return whole;
 }
 
 // One channel is one text here even where the format has several blocks of it: only their words are compared.
 function textSide(type, title, answer) {
-  const texts = answer.parts.filter((part) => part.type === type).map((part) => part.text).filter(Boolean);
-  return texts.length ? {key: type, title, name: "", id: "", text: texts.join("\n\n"), code: type === "other"} : null;
+  const texts = textsOfType(answer, type);
+  return texts.length ? {key: type, title, name: "", id: "", text: joinedBlocks(texts), code: type === "other"} : null;
 }
 
 const callsOf = (answer) => answer.parts.filter((part) => part.type === "call");
@@ -97,7 +150,7 @@ function callRow(number, left, right) {
     text: readable ? pretty(call.arguments) : call.arguments,
   };
   const equal = Boolean(left && right) && left.name === right.name && left.arguments === right.arguments;
-  return {key: `call-${number}`, title: `Call ${number}`, before: side(left), after: side(right), equal};
+  return {key: `call-${number}`, title: `Call ${number}`, before: side(left), after: side(right), equal, earlier: "", call: left};
 }
 
 function isJson(text) {
@@ -123,5 +176,6 @@ function foundIn(rows, marks) {
       }
     }
   }
+  for (const {number} of marks.before.get(END)) found.set(number, new Set(["End"]));
   return found;
 }

@@ -1,6 +1,6 @@
 /** Small components that every view uses. */
 
-import {sentence} from "./format.js";
+import {sentence, visible} from "./format.js";
 import {announce} from "./notices.js";
 import {html, useEffect, useRef, useState} from "./vendor/htm-preact.js";
 
@@ -30,12 +30,25 @@ export function Loading({what = "Loading"}) {
  */
 export function Problem({error, title = "This could not be loaded", retry, children}) {
   const message = error instanceof Error ? error.message : error;
+  if (isNothingLogged(message)) return html`<${NothingLogged} />`;
   return html`<div class="state problem" role="alert" data-testid="problem">
     <p class="state-title">${title}</p>
     ${message && html`<p class="state-text">${sentence(message)}</p>`}
     ${children}
     ${retry && html`<button type="button" onClick=${retry}>Try again</button>`}
   </div>`;
+}
+
+/** Whether a message of the server says that the log was switched off: a choice, and nothing that went wrong. */
+export function isNothingLogged(message) {
+  return typeof message === "string" && message.includes("LOG_MODE=off");
+}
+
+/** What stands in the place of everything that the log would have. */
+export function NothingLogged() {
+  return html`<${Empty} title="Nothing is logged (LOG_MODE=off)">
+    The proxy works, but it keeps no log, so there is nothing to show. To see requests here, set LOG_MODE to
+    another value and start the proxy again.<//>`;
 }
 
 /**
@@ -75,7 +88,7 @@ export async function copyText(text, what = "") {
   try {
     await write(typeof text === "function" ? await text() : text);
   } catch (error) {
-    announce(`Could not copy${what && ` ${what}`}: ${error.message}`, "bad");
+    announce(`Could not copy${what && ` ${what}`}: ${visible(error.message)}`, "bad");
     return false;
   }
   announce(what ? `Copied ${what}` : "Copied");

@@ -1,7 +1,7 @@
 /** The scorecard: how well each provider and model did within a window of time, and what the proxy had to repair. */
 
 import {withParameters} from "./api.js";
-import {moment, plural} from "./format.js";
+import {moment, plural, sentence, vendorOf, visible} from "./format.js";
 import {useLocation} from "./navigation.js";
 import {Empty, Loading, Problem} from "./parts.js";
 import {usePolled} from "./polling.js";
@@ -16,7 +16,8 @@ const EVERY = 15_000; // milliseconds
 const VERIFIER = "https://github.com/MoonshotAI/K2-Vendor-Verifier";
 const PROVIDER = {
   key: "provider", label: "Provider and model", rising: true,
-  meaning: "Who answered. A click shows the requests; the arrow opens all repairs and errors.",
+  meaning: "Who answered: the host, where a provider's format is spoken by many vendors. A click shows the requests. The " +
+    "arrow opens all repairs and errors.",
 };
 
 /** The page. */
@@ -29,7 +30,7 @@ export function Providers() {
         <p class="muted">What each vendor's answers were like in ${WINDOWS[window]}, before and after repair.</p></div>
       <${WindowSwitch} chosen=${window} />
     </header>
-    ${data && error && html`<p class="stale" role="status">These numbers are old: ${error.message}
+    ${data && error && html`<p class="stale" role="status">These numbers are old: ${sentence(error.message)}
       <button type="button" class="quiet" onClick=${retry}>Try again</button></p>`}
     ${content({data, error, pending, retry, window})}
     <${Meanings} />
@@ -45,7 +46,7 @@ function content({data, error, pending, retry, window}) {
   }
   return html`<${Scorecard} cards=${data.providers} pending=${pending} />
     <p class="foot muted">${plural(data.providers.length, "row")} · since ${moment(data.from)} ·
-      bars are 95 % Wilson intervals on a line from 0 to 100 %; small numbers are what the rate is of; greyed below n = 30</p>`;
+      bars are 95 % Wilson intervals on a line from 0 to 100 %; small numbers are how many the rate is of; greyed below 30</p>`;
 }
 
 function Scorecard({cards, pending}) {
@@ -80,16 +81,20 @@ function Heading({column, sorted, tipped}) {
 }
 
 function Card({card, open, toggle}) {
-  const {provider, model} = card;
+  const {provider, host, model} = card;
+  const vendor = vendorOf(provider || "unknown", host);
   const detail = `details-${encodeURIComponent(nameOf(card))}`;
-  const name = `${provider || "unknown"} ${model}`;
+  const name = `${vendor.name} ${visible(model)}`;
+  const title = `Requests of ${name}${host ? ` (${visible(provider)}, ${visible(host)})` : ""}`;
   return html`<tr class=${open ? "opened" : ""} data-testid="provider-row">
     <th scope="row" class="column-provider"><div class="provider">
       <button type="button" class="quiet disclose" aria-expanded=${open ? "true" : "false"}
         aria-controls=${open ? detail : undefined} aria-label=${`Repairs and errors of ${name}`}
         onClick=${toggle} data-testid="provider-open"><span aria-hidden="true">▸</span></button>
-      <a href=${requestsWith({provider, model})} title=${`Requests of ${name}`}>
-        <span class="provider-name">${provider || "unknown"}</span><span class="provider-model">${model || "–"}</span></a>
+      <a href=${requestsWith({provider, host, model})} title=${title}>
+        <span class="provider-name"><bdi>${vendor.name}</bdi>${vendor.kind && html` <span
+          class="provider-kind">${vendor.kind}</span>`}</span>
+        <span class="provider-model"><bdi>${visible(model) || "–"}</bdi></span></a>
     </div></th>
     ${COLUMNS.map((column) => html`<td key=${column.key} class=${`column-${column.key}`}>${column.show(card)}</td>`)}
   </tr>

@@ -40,10 +40,11 @@ function Opened({exchange, kind, attempt, size}) {
   const isTree = value !== null && typeof value === "object";
   const [asText, setAsText] = useState(false);
   const [wrapped, setWrapped] = useState(true);
-  const waiting = placeholder(held, "this body");
+  const waiting = placeholder(held, "this body", {exchange, attempt: exchange.attempts.find(({number}) => number === attempt), kind, size});
   if (waiting) return waiting;
   const {body} = held;
-  const damaged = body.complete && !body.cut && typeof size === "number" && size !== body.loaded;
+  // A body that broke off is not complete either, but of it there is as much as was counted.
+  const damaged = !body.cut && exchange.state !== "running" && typeof size === "number" && size !== body.loaded;
   const name = [exchange.id, kind, attempt].filter((part) => part !== undefined).join("-");
   return html`
     <div class="controls">
@@ -56,11 +57,12 @@ function Opened({exchange, kind, attempt, size}) {
       <${Copy} text=${body.text} what="this body" />
       <a href=${address} download=${`${name}.txt`}>Download</a>
       <span class="muted numbers">${bytes(body.loaded)} loaded${size !== null && size !== undefined && size !== body.loaded ? ` of ${bytes(size)}` : ""}</span>
-      ${!body.complete && html`<${Chip} tone="warn">incomplete<//>`}
+      ${!body.complete && !damaged && html`<${Chip} tone="warn">incomplete<//>`}
       ${damaged && html`<${Chip} tone="bad">damaged<//>`}
     </div>
-    ${damaged && html`<p class="caution" role="alert">The stored file is damaged: what follows is all that could be read of it.</p>`}
-    <${Incomplete} body=${body} />
+    ${damaged
+      ? html`<p class="caution" role="alert">The stored file is damaged or was cut, so it is incomplete: what follows is all that could be read of it.</p>`
+      : html`<${Incomplete} body=${body} exchange=${exchange} size=${size} />`}
     ${isTree && !asText
       ? html`<${Tree} value=${value} label="JSON of this body" />`
       : html`<${LongText} text=${body.text} first=${20_000} className=${wrapped ? "code" : "code no-wrap"} />`}

@@ -4,7 +4,7 @@ import {withParameters} from "./api.js";
 
 /**
  * The path of the requests that a filter lets through; fields without a value are left out.
- * @param {Record<string, string | null | undefined>} fields such as `{provider: "vertex", repair: "leaked-call"}`
+ * @param {Record<string, string | null | undefined>} fields such as `{provider: "openai", host: "api.moonshot.ai"}`
  */
 export function requestsWith(fields) {
   const clauses = Object.entries(fields).filter(([, value]) => value).map(([name, value]) => `${name}:${quoted(value)}`);

@@ -1,6 +1,8 @@
 /** Makes rows of two columns from line changes, and folds what did not change. */
 
 const CONTEXT = 3; // unchanged lines shown around a change
+const SHORTEST = 2; // characters of a repair that can be found
+const NEEDLE = 80; // characters of a repair that are searched for: the log may have cut it
 const SHORT = 2; // so few lines are not worth a fold
 
 /**
@@ -32,6 +34,43 @@ export function rowsOf(changes, opened) {
     }
   }
   return rows;
+}
+
+/**
+ * The lines of the client's request in which repairs of it are found: first among those that did not go upstream,
+ * as a word of an unchanged line is hardly what was repaired.
+ * @param {import("./differences.js").Change[]} changes
+ * @param {import("./marks.js").NumberedRepair[]} repairs
+ * @returns {Map<number, import("./marks.js").NumberedRepair[]>} by the line's number
+ */
+export function linesOfRepairs(changes, repairs) {
+  const found = new Map();
+  if (repairs.length === 0) return found;
+  const gone = [];
+  let number = 0;
+  for (const {value, added, removed} of changes) {
+    if (added) continue;
+    for (const text of linesOf(value)) {
+      number += 1;
+      if (removed) gone.push({number, text});
+    }
+  }
+  for (const repair of repairs) {
+    const free = ({number: line}) => !found.get(line)?.some(({kind, before}) => kind === repair.kind && before === repair.before);
+    const line = needles(repair.before ?? "").map((words) => gone.find((one) => one.text.includes(words) && free(one))).find(Boolean);
+    if (line) found.set(line.number, [...(found.get(line.number) ?? []), repair]);
+  }
+  return found;
+}
+
+/** How a repair's words may stand in a line: as they are, as a JSON string, and for `name=value` by the name. */
+function needles(before) {
+  const words = before.trim();
+  if (words.length < SHORTEST) return [];
+  const field = /^([\w.]{2,60})=/.exec(words);
+  const first = words.split("\n")[0].slice(0, NEEDLE);
+  const found = [JSON.stringify(words).slice(1, -1).slice(0, NEEDLE), first, ...(field ? [`"${field[1].split(".").at(-1)}":`] : [])];
+  return found.filter((needle) => needle.length >= SHORTEST);
 }
 
 function linesOf(text) {

@@ -1,12 +1,13 @@
 /** The page of requests: filter, live table, selection by keyboard. */
 
 import {getJson} from "./api.js";
+import {useUnreadable} from "./banner.js";
 import {FilterBox} from "./filter.js";
-import {count, sentence} from "./format.js";
+import {count, ended, sentence} from "./format.js";
 import {Livestore} from "./livestore.js";
 import {isTyping, navigate, useLocation} from "./navigation.js";
 import {announce} from "./notices.js";
-import {Empty, Loading, Problem, copyText} from "./parts.js";
+import {Empty, Loading, NothingLogged, Problem, copyText, isNothingLogged} from "./parts.js";
 import {RequestTable} from "./table.js";
 import {html, useEffect, useReducer, useRef, useState} from "./vendor/htm-preact.js";
 
@@ -50,8 +51,8 @@ function Page({query, limits: {batch, max_records: limit}}) {
   };
   useKeys(place, table, select);
   const known = store.list.ids.length;
-  const problem = store.error?.status === 400 ? sentence(store.error.message.replace(/^q: /, "")) : null;
-  const lost = store.loaded && !problem && store.error;
+  const problem = store.error?.status === 400 ? ended(store.error.message.replace(/^q: /, "")) : null;
+  const lost = known > 0 && store.loaded && !problem && store.error && !isNothingLogged(store.error.message);
   return html`<section class="requests" aria-label="Requests">
     <h1 class="visually-hidden">Requests</h1>
     <div class="requests-bar">
@@ -84,6 +85,7 @@ function Standing({store, known}) {
 }
 
 function connectionOf({error, paused}) {
+  if (isNothingLogged(error?.message)) return {tone: "plain", word: "log off"};
   if (error) return {tone: "bad", word: error.status === 400 ? "stopped" : "not connected"};
   return paused ? {tone: "plain", word: "paused"} : {tone: "good", word: "live"};
 }
@@ -96,6 +98,7 @@ function NewRows({store, show}) {
 }
 
 function Nothing({store, query, problem}) {
+  const unreadable = useUnreadable();
   if (problem) {
     return html`<${Empty} title="The filter cannot be read">Correct it above, or <a href="/">clear it</a>.<//>`;
   }
@@ -103,7 +106,9 @@ function Nothing({store, query, problem}) {
     const retry = () => store.retry();
     return html`<${Problem} title="The requests could not be loaded" error=${store.error} retry=${retry} />`;
   }
+  if (isNothingLogged(unreadable)) return html`<${NothingLogged} />`;
   if (!store.loaded) return html`<${Loading} what="Loading requests" />`;
+  if (unreadable) return html`<${Problem} title="The log cannot be read" error=${unreadable} />`;
   if (query) {
     return html`<${Empty} title="Nothing matches this filter">
       New requests that match appear here. <a href="/">Clear the filter</a><//>`;
@@ -197,7 +202,7 @@ async function readLimits() {
   try {
     limits = (await getJson("/api/config")).livestore;
   } catch (error) {
-    announce(`The configuration could not be read: ${error.message}`, "bad");
+    announce(`The configuration could not be read: ${sentence(error.message)}`, "bad");
   }
   return limits ?? FALLBACK;
 }

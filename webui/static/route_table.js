@@ -1,6 +1,6 @@
 /** The effective routes in their groups: entries of one name and profile, of which the strategy chooses. */
 
-import {seconds, UNKNOWN} from "./format.js";
+import {seconds, UNKNOWN, visible} from "./format.js";
 import {Chip} from "./parts.js";
 import {requestsWith} from "./request_links.js";
 import {html} from "./vendor/htm-preact.js";
@@ -30,20 +30,20 @@ function Group({group}) {
   const weighed = strategy === "weighted_random" && routes.length > 1;
   const all = routes.reduce((sum, route) => sum + (route.weight ?? 1), 0);
   return html`<tbody data-testid="route-group">
-    <tr class="group"><th scope="rowgroup" colspan=${COLUMNS.length}><span class="group-name">${name}</span>
-      ${profile && html` <span class="muted">under /${profile}/v1</span>`}
-      ${routes.length > 1 && html` <${Chip} title="How an entry of the group is chosen">${strategy}<//>`}</th></tr>
+    <tr class="group"><th scope="rowgroup" colspan=${COLUMNS.length}><span class="group-name">${visible(name)}</span>
+      ${profile && html` <span class="muted">under /${visible(profile)}/v1</span>`}
+      ${routes.length > 1 && html` <${Chip} title="How an entry of the group is chosen">${visible(strategy)}<//>`}</th></tr>
     ${routes.map((route, index) => html`<tr key=${index}>
-      <td class="worded"><a href=${requestsWith({provider: route.provider})}>${route.provider}</a></td>
-      <td class="worded mono">${route.model ?? html`<span class="muted">as asked</span>`}</td>
+      <td class="worded"><a href=${requestsWith({provider: route.provider, host: route.host})}>${visible(route.provider)}</a></td>
+      <td class="worded mono">${route.model ? visible(route.model) : html`<span class="muted">as asked</span>`}</td>
       <td class="worded"><${Health} route=${route} /></td>
       <td class="worded"><${Key} state=${route.key} /></td>
       <td title=${weighed ? "weight, and its share of the group" : undefined}>${route.weight ?? 1}${weighed && all > 0
         ? html` <span class="muted">${Math.round((100 * (route.weight ?? 1)) / all)} %</span>` : ""}</td>
       <td class="worded">${route.ensure_tool_call ? ensured() : UNKNOWN}</td>
-      <td class="worded mono">${route.host ?? UNKNOWN}</td>
-      <td class="worded">${route.vendor ?? UNKNOWN}</td>
-      <td class="worded">${route.family ?? UNKNOWN}</td>
+      <td class="worded mono">${visible(route.host ?? UNKNOWN)}</td>
+      <td class="worded">${visible(route.vendor ?? UNKNOWN)}</td>
+      <td class="worded">${visible(route.family ?? UNKNOWN)}</td>
     </tr>`)}
   </tbody>`;
 }
@@ -57,7 +57,7 @@ function Health({route}) {
   const {health, cooldown_seconds: left, reason} = route;
   return html`<${Chip} tone=${HEALTH[health] ?? "plain"} data-testid="health">${health}<//>
     ${left > 0 && html` <span title="until it is tried again">${remaining(left)}</span>`}
-    ${reason && html`<div class="health-reason muted" title=${reason}>${reason}</div>`}`;
+    ${reason && html`<div class="health-reason muted" title=${visible(reason)}>${visible(reason)}</div>`}`;
 }
 
 /** Whole seconds: a countdown of tenths that moves every two seconds only flickers. */

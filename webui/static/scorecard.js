@@ -1,6 +1,6 @@
 /** The columns of the providers' scorecard: what each means, by what it is sorted, and how it is shown. */
 
-import {count, dollars, percent, seconds, shortCount, UNKNOWN} from "./format.js";
+import {count, dollars, percent, plural, seconds, shortCount, UNKNOWN, vendorOf, visible} from "./format.js";
 import {ENOUGH, RateValue} from "./rates.js";
 import {html} from "./vendor/htm-preact.js";
 
@@ -12,9 +12,10 @@ export function repairsPer100(card) {
   return Object.values(card.repairs_per_100).reduce((sum, value) => sum + value, 0);
 }
 
-/** How `3.4` repairs for a hundred answers are written: rare ones with a digit more. */
+/** How `3.4` repairs for a hundred answers are written: rare ones with a digit more, and never as none. */
 export function per100(value) {
   if (value === 0) return "0";
+  if (value < 0.005) return "<0.01";
   return value < 0.095 ? value.toFixed(2) : value < 9.95 ? value.toFixed(1) : count(Math.round(value));
 }
 
@@ -32,16 +33,17 @@ export function per100(value) {
 export const COLUMNS = [
   {
     key: "answers", label: "Answers",
-    meaning: "Upstream answers that came to an end of their own, re-prompted ones included. Rates are of these, or of " +
-      "the part of them that is named.",
+    meaning: "Answers of the vendor that came to an end of their own, also those after which the model was asked " +
+      "again. Rates are of these, or of the part of them that is named.",
     sort: (card) => card.answers,
     show: (card) => html`<span class=${card.answers < ENOUGH ? "rate-few" : ""} title=${answersInWords(card)}>
       ${shortCount(card.answers)}</span>`,
   },
   {
     key: "calls", label: "Tool-call rate",
-    meaning: "Of the answers to requests that offered tools, how many call one (finish reason tool_calls). K2 Vendor " +
-      "Verifier compares this trigger rate with that of Moonshot's own API: far below it, a vendor loses calls.",
+    meaning: "Of the answers to requests with tools, how many called one. Calls that leaked into the text and were " +
+      "repaired are counted. K2 Vendor Verifier compares this rate with that of Moonshot's own API: a vendor far " +
+      "below it loses calls.",
     sort: (card) => rated(card.tool_call_rate),
     show: (card) => html`<${RateValue} rate=${card.tool_call_rate} of="answers to requests with tools" />`,
   },
@@ -54,27 +56,28 @@ export const COLUMNS = [
   },
   {
     key: "after", label: "Schema after",
-    meaning: "The same as the client got them, after the proxy's repairs. What is still missing here went wrong at the client.",
+    meaning: "The same for the calls as the client got them, after the proxy's repairs.",
     sort: (card) => rated(card.schema_after),
     show: (card) => html`<${RateValue} rate=${card.schema_after} of="tool calls" tone="good" />`,
   },
   {
     key: "repairs", label: "Repairs / 100",
-    meaning: "Repairs for each hundred answers, all kinds together; the bar shows the most frequent kinds. Open the row " +
-      "to see each.",
+    meaning: "Repairs of the vendor's answers, for each hundred of them. Repairs of requests and of the history are " +
+      "not counted, nor is text left out that was repeated after a reminder. The bar shows the most frequent kinds. " +
+      "Open the row to see each.",
     sort: repairsPer100,
     show: (card) => html`<${RepairBar} card=${card} />`,
   },
   {
     key: "early", label: "Early stops",
-    meaning: "Of the answers to requests with tools, how many ended the turn without a call where one was demanded " +
-      "(ensure_tool_call), so that the model was asked again.",
+    meaning: "Of the answers to requests with tools, how many ended without a usable call where one was demanded " +
+      "(ensure_tool_call). After each the model was asked again, or the proxy gave up: the last answer counts then, too.",
     sort: (card) => rated(card.early_stops), rising: true,
     show: (card) => html`<${RateValue} rate=${card.early_stops} of="answers to requests with tools" tone="bad" />`,
   },
   {
     key: "ttft", label: "TTFT p50",
-    meaning: "Time from our request to the first content: half of the answers are faster.",
+    meaning: "Time to first token: from our request to the first content. Half of the answers are faster.",
     sort: (card) => number(card.ttft_p50), rising: true,
     show: (card) => seconds(card.ttft_p50),
   },
@@ -86,9 +89,10 @@ export const COLUMNS = [
   },
   {
     key: "speed", label: "Tokens /s",
-    meaning: "Output tokens for each second from the first content to the end, the median of the answers.",
+    meaning: "Output tokens for each second from the first content to the end, the median of the answers. Answers that came " +
+      "in one piece tell no speed and are left out.",
     sort: (card) => number(card.tokens_per_second),
-    show: (card) => (number(card.tokens_per_second) === null ? UNKNOWN : Math.round(card.tokens_per_second)),
+    show: (card) => speed(number(card.tokens_per_second)),
   },
   {
     key: "cache", label: "Cache",
@@ -129,26 +133,34 @@ export function sortCards(cards, key, falling) {
   return [...cards].sort(compare);
 }
 
-/** A card's provider and model as one text. */
+/** A card's vendor and model as one text, which no other card has. */
 export function nameOf(card) {
-  return `${card.provider} ${card.model}`;
+  const {name, kind} = vendorOf(card.provider || "unknown", card.host);
+  return [name, visible(card.model), kind ?? visible(card.host)].filter(Boolean).join(" ");
+}
+
+/** Tokens a second: slow ones with a digit more, as `0` would say that nothing came. */
+function speed(value) {
+  if (value === null) return UNKNOWN;
+  if (value >= 9.95) return shortCount(Math.round(value));
+  return value >= 0.05 ? value.toFixed(1) : "<0.1";
 }
 
 /** The total, and beneath it the most frequent kinds as parts of one bar. */
 function RepairBar({card}) {
   const kinds = Object.entries(card.repairs_per_100).sort(([, one], [, other]) => other - one);
   const total = repairsPer100(card);
-  const words = kinds.map(([kind, value]) => `${kind} ${per100(value)}`).join("\n") || "No repairs";
+  const words = kinds.map(([kind, value]) => `${visible(kind)} ${per100(value)}`).join("\n") || "No repairs";
   return html`<span class=${`rate ${card.answers < ENOUGH ? "rate-few" : ""}`} title=${words}>
     <span class="rate-numbers"><span class="rate-value">${per100(total)}</span>
-      <span class="rate-n">${kinds.length ? `${kinds.length} kind${kinds.length === 1 ? "" : "s"}` : ""}</span></span>
+      <span class="rate-n">${kinds.length ? plural(kinds.length, "kind") : ""}</span></span>
     <span class="stack" aria-hidden="true">${kinds.slice(0, 5).map(([kind, value], index) => html`<span key=${kind}
       class=${`stack-part stack-${index}`} style=${{flexGrow: value / total}} />`)}</span>
   </span>`;
 }
 
 function answersInWords(card) {
-  const words = `${count(card.answers)} answers`;
+  const words = plural(card.answers, "answer");
   return card.answers < ENOUGH ? `${words}: greyed, as fewer than ${ENOUGH} say little.` : words;
 }
 

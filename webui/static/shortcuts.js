@@ -17,6 +17,10 @@ const KEYS = [
     ["Enter", "Apply the filter"],
     ["Escape", "Close the proposals, then leave"],
   ]],
+  ["One exchange", [
+    ["1 2 3 4 5 6", "Choose a tab"],
+    ["← →", "Previous, next tab, when a tab has the focus"],
+  ]],
   ["Everywhere", [
     ["Escape", "Back to the requests"],
     ["?", "This help"],

@@ -5,7 +5,7 @@ import {bodyAddress, useBody, versionOf} from "./bodies.js";
 import {bytes, count} from "./format.js";
 import {Empty} from "./parts.js";
 import {readEvents} from "./stream_events.js";
-import {Incomplete, LongText, placeholder, pretty} from "./text.js";
+import {Incomplete, LongText, placeholder, pretty, symbols, visible} from "./text.js";
 import {html, useMemo, useState} from "./vendor/htm-preact.js";
 
 const PAGE = 500;
@@ -23,7 +23,11 @@ export function Stream({exchange}) {
   const address = fromUpstream ? bodyAddress(exchange.id, "upstream_response", attempt) : bodyAddress(exchange.id, "client_response");
   const held = useBody(address, version);
   const times = useBody(fromUpstream ? bodyAddress(exchange.id, "upstream_times", attempt) : null, version);
-  const waiting = placeholder(held, fromUpstream ? "upstream's answer" : "the client's answer");
+  const asked = attempts.find(({number}) => number === attempt);
+  const size = fromUpstream ? asked?.upstream_response_size : exchange.client_response_size;
+  const waiting = placeholder(held, fromUpstream ? "upstream's answer" : "the client's answer", {
+    exchange, attempt: fromUpstream ? asked : undefined, kind: fromUpstream ? "upstream_response" : "client_response", size,
+  });
   return html`
     <div class="stream">
       <div class="controls">
@@ -34,7 +38,7 @@ export function Stream({exchange}) {
         ${fromUpstream && attempts.length > 1 && html`<${AttemptChoice} attempts=${attempts} chosen=${attempt} choose=${setAttempt} />`}
         ${!fromUpstream && html`<span class="muted">Only upstream's pieces are timed.</span>`}
       </div>
-      ${waiting ?? html`<${Incomplete} body=${held.body} /><${Events} key=${address} text=${held.body.text} times=${times.body?.text ?? null} />`}
+      ${waiting ?? html`<${Incomplete} body=${held.body} exchange=${exchange} size=${size} /><${Events} key=${address} text=${held.body.text} times=${times.body?.text ?? null} />`}
     </div>
   `;
 }
@@ -84,9 +88,9 @@ function Event({event, timed}) {
       ${timed && html`
         <td class="number-column">${event.time === null ? "" : exactSeconds(event.time)}</td>
         <td class=${`number-column ${event.gap > LONG_GAP ? "is-long" : "muted"}`}>${event.gap === null ? "" : `+${exactSeconds(event.gap)}`}</td>`}
-      <td class="kind">${event.kind}${!event.complete && html` <span class="bad">cut off</span>`}</td>
+      <td class="kind">${visible(event.kind)}${!event.complete && html` <span class="bad">cut off</span>`}</td>
       <td>
-        <button type="button" class="content" aria-expanded=${open ? "true" : "false"} aria-label=${`Event ${event.number}: ${event.summary || event.kind}`} onClick=${() => setOpen(!open)}>${event.summary || "…"}</button>
+        <button type="button" class="content" aria-expanded=${open ? "true" : "false"} aria-label=${`Event ${event.number}: ${symbols(event.summary || event.kind)}`} onClick=${() => setOpen(!open)}>${visible(event.summary) || "…"}</button>
         ${open && html`<${LongText} text=${pretty(event.data)} className="code" />`}
       </td>
     </tr>

@@ -47,7 +47,7 @@ export function RequestTable({store, selected, select, start, scrolled, handle})
     if (items.length > 0) store.look(items[0].index, items.at(-1).index, offset < height / 2);
   });
   return html`<div class="requests-table" role="table" aria-label="Requests, newest first" aria-busy=${!store.loaded}
-    aria-rowcount=${older === null ? known + 1 : -1} aria-colcount=${COLUMNS.length}>
+    aria-rowcount=${older === null ? known + 1 : -1}>
     <div class="requests-head" role="rowgroup">
       <div class="request" role="row" aria-rowindex="1">
         ${COLUMNS.map(([name, head, meaning]) => html`

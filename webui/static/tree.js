@@ -1,7 +1,7 @@
 /** A JSON value as a tree that opens branch by branch, so that a huge body costs only what is looked at. */
 
 import {count} from "./format.js";
-import {More} from "./text.js";
+import {More, symbols, visible} from "./text.js";
 import {html, useState} from "./vendor/htm-preact.js";
 
 const ENTRIES = 100; // entries of one branch that are drawn at once
@@ -20,7 +20,7 @@ function Node({name, value}) {
   return html`<div class="leaf"><${Name} name=${name} /><${Leaf} value=${value} /></div>`;
 }
 
-const Name = ({name}) => (name === undefined ? null : html`<span class="tree-name">${name}</span><span class="muted">: </span>`);
+const Name = ({name}) => (name === undefined ? null : html`<span class="tree-name">${visible(name)}</span><span class="muted">: </span>`);
 
 function Branch({name, value, open = false}) {
   const [isOpen, setOpen] = useState(open);
@@ -29,7 +29,7 @@ function Branch({name, value, open = false}) {
   const size = `${Array.isArray(value) ? "[" : "{"}${count(names.length)}${Array.isArray(value) ? "]" : "}"}`;
   return html`
     <details open=${open} onToggle=${(event) => setOpen(event.target.open)}>
-      <summary><${Name} name=${name} /><span class="muted">${size}${!isOpen && ` ${preview(value, names)}`}</span></summary>
+      <summary><${Name} name=${name} /><span class="muted">${size}${!isOpen && ` ${symbols(preview(value, names))}`}</span></summary>
       ${isOpen && html`
         <div class="branch">
           ${names.slice(0, limit).map((key) => html`<${Node} key=${key} name=${key} value=${value[key]} />`)}
@@ -52,6 +52,6 @@ function Leaf({value}) {
   const [limit, setLimit] = useState(TEXT);
   if (typeof value !== "string") return html`<span class=${`tree-${typeof value}`}>${String(value)}</span>`;
   const shown = value.length <= limit + 50 ? value : value.slice(0, limit);
-  return html`<span class="tree-string">"${shown}${shown.length < value.length ? "…" : "\""}</span>
+  return html`<span class="tree-string">"${visible(shown)}${shown.length < value.length ? "…" : "\""}</span>
     ${shown.length < value.length && html`<${More} shown=${shown.length} total=${value.length} setLimit=${setLimit} />`}`;
 }

@@ -6,6 +6,8 @@ import * as openaiResponses from "./openai_responses.js";
 import {errorOf, other} from "./parts.js";
 import {isStream, parsed} from "./sse.js";
 
+const PAGE_TITLE = 200; // characters of an HTML page's title
+
 const READERS = {
   openai_chat: openaiChat,
   anthropic_messages: anthropicMessages,
@@ -46,7 +48,7 @@ export function readAnswer(format, text) {
   try {
     if (isStream(text)) return reader.readStream(text);
     const body = parsed(text);
-    if (body === null || typeof body !== "object") return unread("The answer is not JSON.", text);
+    if (body === null || typeof body !== "object") return isPage(text) ? readPage(text) : unread("The answer is not JSON.", text);
     // Google's error bodies are lists of one.
     const whole = Array.isArray(body) ? (body[0] ?? {}) : body;
     const answer = reader.readBody(whole);
@@ -59,6 +61,25 @@ export function readAnswer(format, text) {
   } catch (error) {
     return unread(`The answer cannot be read as ${format}: ${error.message}`, text);
   }
+}
+
+const isPage = (text) => /^\ufeff?\s*(?:<!doctype html|<html|<head|<body|<title|<h1)\b/i.test(text.slice(0, 500));
+
+/** An HTML page in an answer's place: a gateway in front of the vendor says there what went wrong. */
+function readPage(text) {
+  const title = /<(title|h1)[^>]{0,200}>([^<]{0,1000})/i.exec(text.slice(0, 20_000))?.[2] ?? "";
+  const page = title.replaceAll(/\s+/g, " ").trim().slice(0, PAGE_TITLE);
+  return {parts: [other("HTML page", text)], finish: null, usage: null, error: "a gateway's HTML page", page};
+}
+
+/**
+ * What an answer says went wrong, or null.
+ * @param {import("./parts.js").ReadAnswer} answer
+ * @param {number | null} [status] with which it came
+ */
+export function errorWords(answer, status) {
+  if (answer.page === undefined) return answer.error;
+  return `a gateway's HTML page${status ? `, status ${status}` : ""}${answer.page ? `: ${answer.page}` : ""}`;
 }
 
 const unread = (error, text) => ({parts: [other("raw text", text)], finish: null, usage: null, error});

@@ -10,7 +10,8 @@
  *   | {type: "other", label: string, text: string, choice?: number}} Part
  * @typedef {{role: string, parts: Part[]}} Message
  * @typedef {{system: string, messages: Message[], tools: string[], error: string | null}} ReadRequest
- * @typedef {{parts: Part[], finish: string | null, usage: object | null, error: string | null}} ReadAnswer
+ * @typedef {{parts: Part[], finish: string | null, usage: object | null, error: string | null, page?: string}} ReadAnswer
+ *   `page`: the title of the HTML page that came in the answer's place
  */
 
 /** A value as a list: vendors leave lists out, or send null or an object for them. */
