@@ -11,7 +11,7 @@ from functools import partial, reduce
 from itertools import chain, islice
 from typing import Any, Literal, TypedDict
 
-from addons.exchange import HIDDEN, Attempt, Exchange, hide_query
+from addons.exchange import HIDDEN, IDENTITY, Attempt, Exchange, hide_query
 from addons.mask import Mask
 from transforms.call_quality import measure
 from transforms.request import Request
@@ -145,7 +145,8 @@ def exchange_ended(exchange: Exchange, duration: float) -> ExchangeOutcome:
 
 
 def _headers(headers: Iterable[tuple[str, str]], mask: Mask) -> Headers:
-    return [(name, mask.text(value, HEADER)) for name, value in headers]
+    """As they were, but for what says who somebody is: that is stored as little as credentials are."""
+    return [(name, HIDDEN if IDENTITY.fullmatch(name) else mask.text(value, HEADER)) for name, value in headers]
 
 
 def _count_calls(request: Request | None, transcript: Transcript) -> CallCounts:
