@@ -132,9 +132,9 @@ def give_past(database: Path, seed: int = 4) -> None:
     multiple, which leaves the rates what they are."""
     draw = random.Random(seed)
     with contextlib.closing(sqlite3.connect(database, timeout=PATIENCE)) as connection, connection:
-        counted = connection.execute("SELECT span, time, writer, provider, model, counts FROM statistics").fetchall()
+        counted = connection.execute("SELECT span, time, provider, host, model, counts FROM statistics").fetchall()
         latest = max(row[1] for row in counted)
-        for span, when, _, provider, model, counts in counted:
+        for span, when, *group, counts in counted:
             if when < latest - SPAN:
                 continue
             for back in range(2 * SPAN, DAY, 6 * SPAN):
@@ -142,8 +142,8 @@ def give_past(database: Path, seed: int = 4) -> None:
                 times = (draw.random() < busy) + (draw.random() < busy / 3)
                 copied = json.dumps({name: count * times for name, count in json.loads(counts).items()})
                 if times:
-                    row = (span, when - back, f"sample-{when}", provider, model, copied)
-                    connection.execute("INSERT OR IGNORE INTO statistics VALUES (?, ?, ?, ?, ?, ?)", row)
+                    row = (span, (when - back) // span * span, f"sample-{when}-{back}", *group, copied)
+                    connection.execute("INSERT OR IGNORE INTO statistics VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
 
 def pages(dashboard: str) -> dict[str, str]:
