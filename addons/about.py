@@ -44,6 +44,7 @@ class About:
 
     def running(self) -> None:
         self._telling = asyncio.get_running_loop().create_task(self._tell())
+        self._telling.add_done_callback(_say_why)
 
     def done(self) -> None:
         if self._telling is not None:
@@ -52,11 +53,7 @@ class About:
     async def _tell(self) -> None:
         told: Mapping[str, Any] | None = None
         while True:
-            try:
-                about = describe(self._state)
-            except Exception:
-                logger.exception("the dashboard could not be told of a change")
-                return
+            about = describe(self._state)
             if about != told:
                 self._state.store.about(about)
                 told = about
@@ -73,6 +70,12 @@ class About:
         lost = counters.dropped + counters.failed
         reason = counters.last_error or "the queue is full"
         logger.warning("the log cannot be written: %s; %d entries are lost, traffic goes on", reason, lost)
+
+
+def _say_why(task: asyncio.Task[None]) -> None:
+    """A task that ends by a fault of ours says so; the dashboard would go on showing what was true before it."""
+    if not task.cancelled() and (fault := task.exception()):
+        logger.error("the dashboard is told of no more changes", exc_info=fault)
 
 
 def describe(state: State) -> dict[str, Any]:

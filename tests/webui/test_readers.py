@@ -1,7 +1,6 @@
 """The dashboard's readers (webui/static/readers/), run in node: what they make of whole and broken bodies."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,6 @@ for await (const piece of process.stdin) input += piece;
 const read = {answer: readAnswer, request: readRequest};
 console.log(JSON.stringify(JSON.parse(input).map(([kind, format, text]) => read[kind](format, text))));
 """
-
-pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not there")
 
 
 def read(*cases: tuple[str, str, str]) -> list[Any]:
