@@ -14,4 +14,4 @@ state = State()
 recorder = Recorder(state)
 failover = Failover(state, Attempts(state, recorder))
 relay = Relay(state, recorder, failover)
-addons = [state, Router(state, failover), Doorway(state), relay, recorder, Dashboard(state), About(state)]
+addons = [state, Router(state, failover, recorder), Doorway(state), relay, recorder, Dashboard(state), About(state)]

@@ -7,6 +7,7 @@ reads what does not change any more. How long something took is an argument.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial, reduce
 from itertools import chain, islice
 from typing import Any, Literal, TypedDict
@@ -14,6 +15,7 @@ from typing import Any, Literal, TypedDict
 from addons.exchange import HIDDEN, IDENTITY, Attempt, Exchange, hide_query
 from addons.mask import Mask
 from transforms.call_quality import measure
+from transforms.events import Failure
 from transforms.request import Request
 from transforms.response import ResponseCall
 from transforms.transcript import REPAIRS_LIMIT, Transcript
@@ -37,7 +39,18 @@ HEADER = 4000  # characters of a header's value
 
 def exchange_begun(attempt: Attempt) -> ExchangeRecord:
     """For the first attempt of an exchange."""
-    exchange = attempt.exchange
+    mask = Mask(attempt.exchange.secrets)
+    return replace(
+        request_refused(attempt.exchange),
+        route=mask.text(attempt.name, SHOWN),
+        provider=attempt.route.provider,
+        model=mask.text(attempt.served, SHOWN),
+        upstream_host=attempt.place,
+    )
+
+
+def request_refused(exchange: Exchange) -> ExchangeRecord:
+    """For a request that the proxy answers with an error of its own: no provider is part of it."""
     peer = exchange.flow.client_conn.peername
     mask = Mask(exchange.secrets)
     agent = next((value for name, value in exchange.received_headers if name.lower() == "user-agent"), "")
@@ -45,14 +58,10 @@ def exchange_begun(attempt: Attempt) -> ExchangeRecord:
         id=exchange.id,
         started_at=exchange.started,
         client_format=exchange.client_format,
-        asked_model=mask.text(exchange.asked, SHOWN),
-        route=mask.text(attempt.name, SHOWN),
-        provider=attempt.route.provider,
-        model=mask.text(attempt.served, SHOWN),
-        upstream_host=attempt.place,
+        asked_model=mask.text(exchange.asked, SHOWN) or None,
         client_address=peer[0] if peer else "",
         client_agent=mask.text(agent.partition(" ")[0], SHOWN) or None,
-        client_url=mask.text(exchange.url, MESSAGE),
+        client_url=mask.text(hide_query(exchange.url.encode()).decode(), MESSAGE),
         client_request_headers=_headers(exchange.received_headers, mask),
         stream=exchange.stream,
         session_key=exchange.conversation.digest if exchange.conversation else None,
@@ -141,6 +150,22 @@ def exchange_ended(exchange: Exchange, duration: float) -> ExchangeOutcome:
         enforcement=enforcement.result if enforcement else None,
         words=partial(_words, exchange.request, list(transcripts), mask),
         **tokens(usage),
+    )
+
+
+def refusal_sent(exchange: Exchange, failure: Failure, duration: float) -> ExchangeOutcome:
+    """For the end of such a request."""
+    assert exchange.head is not None
+    mask = Mask(exchange.secrets)
+    return ExchangeOutcome(
+        state="failed",
+        finished_at=exchange.started + duration,
+        status=exchange.head.status_code,
+        error_type=failure.type,
+        error_message=mask.text(failure.message, MESSAGE),
+        duration=duration,
+        attempt_count=0,
+        client_response_headers=_headers(exchange.head.headers.items(), mask),
     )
 
 

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING
 from mitmproxy import http
 
 from addons.exchange import Attempt, Exchange
-from addons.log_entries import attempt_begun, attempt_ended, exchange_begun, exchange_ended
+from addons.log_entries import (
+    attempt_begun,
+    attempt_ended,
+    exchange_begun,
+    exchange_ended,
+    refusal_sent,
+    request_refused,
+)
 from addons.mask import Mask
+from transforms.events import Failure
 
 if TYPE_CHECKING:
     from addons.state import State
@@ -66,6 +74,17 @@ class Recorder:
             tee.mask = Mask(exchange.secrets)  # another provider's are among them now
         self._state.store.begin_attempt(partial(attempt_begun, attempt))
         self._whole(exchange, attempt.number, "upstream_request", upstream_request)
+
+    def refused(self, exchange: Exchange, failure: Failure) -> None:
+        """The proxy has answered a request itself, with an error: an exchange without an attempt."""
+        answer = exchange.head
+        assert answer is not None
+        self._state.store.begin_exchange(partial(request_refused, exchange))
+        self._whole(exchange, 0, "client_request", exchange.received)
+        exchange.received = b""
+        self._whole(exchange, 0, "client_response", answer.content or b"")
+        ended = partial(refusal_sent, exchange, failure, exchange.elapsed())
+        self._state.store.finish_exchange(exchange.id, ended, _size(exchange.flow.request))
 
     def upstream_bytes(self, attempt: Attempt, data: bytes) -> None:
         self._add(attempt.exchange, attempt.number, "upstream_response", data)

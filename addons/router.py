@@ -15,7 +15,8 @@ from addons.credentials import CredentialError
 from addons.exchange import Attempt, Exchange, hide_credentials
 from addons.failover import Failover
 from addons.local_answers import LocalAnswers
-from addons.outgoing import leads_to, wire_headers
+from addons.outgoing import leads_to, secrets_in, wire_headers
+from addons.recorder import Recorder
 from addons.state import State
 from transforms.conversation_key import conversation_key
 from transforms.dialects import DIALECTS
@@ -41,8 +42,9 @@ class Router:
     """See the module. Every flow gets an `Exchange` when its head arrives, so that nothing of a client's
     credentials is ever shown."""
 
-    def __init__(self, state: State, failover: Failover) -> None:
+    def __init__(self, state: State, failover: Failover, recorder: Recorder) -> None:
         self._state = state
+        self._recorder = recorder
         self._failover = failover
         self._local = LocalAnswers(state)
 
@@ -114,7 +116,11 @@ class Router:
             known = "anthropic_messages"
         body = write_json(DIALECTS[known or "openai_chat"].write_failure(refusal.failure)).encode()
         headers = {"content-type": "application/json", **refusal.headers}
-        exchange.flow.response = http.Response.make(refusal.failure.status, body, headers)
+        if exchange.id:
+            headers["x-kimi-proxy-exchange"] = exchange.id
+        exchange.flow.response = exchange.head = http.Response.make(refusal.failure.status, body, headers)
+        if exchange.id and exchange.attempt is None:
+            self._recorder.refused(exchange, refusal.failure)
 
     async def _answer_or_route(self, exchange: Exchange) -> None:
         flow = exchange.flow
@@ -131,20 +137,34 @@ class Router:
                 raise RefusalError(404, f"{flow.request.path} is not served here", "not_found_error")
             if flow.request.method != "POST":
                 raise RefusalError(405, f"{flow.request.path} takes POST", "invalid_request_error", {"allow": "POST"})
+            self._begin(exchange)
         body = _body(flow, strict=exchange.base_url)
         model = body.get("model") if body else None
-        group = self._state.routes.group(model, exchange.profile) if isinstance(model, str) else ()
+        exchange.asked = model if isinstance(model, str) else ""
+        group = self._state.routes.group(exchange.asked, exchange.profile) if exchange.asked else ()
         if body is None or not group:
             if exchange.base_url:
                 raise self._local.unknown_model(model, exchange.profile)
             return
         if not exchange.base_url:
             admit(exchange, self._state.settings.proxy_api_key)
-        exchange.client_format = DIALECT_OF[exchange.endpoint or ""]
+            self._begin(exchange)
         if exchange.endpoint == "messages/count_tokens":
             flow.response = self._local.count_tokens(exchange, group[0], body)
         else:
             await self._reroute(exchange, body)
+
+    def _begin(self, exchange: Exchange) -> None:
+        """The client may ask, and asks for an answer: from here on the exchange is the log's, even where it comes to
+        nothing."""
+        request = exchange.flow.request
+        exchange.client_format = DIALECT_OF[exchange.endpoint or ""]
+        if exchange.endpoint == "messages/count_tokens":  # clients send them by the dozen, and no model answers
+            return
+        exchange.id = self._state.ids.make(exchange.started)
+        exchange.received = request.get_content(strict=False) or b""
+        exchange.received_headers, exchange.url = tuple(request.headers.items()), request.pretty_url
+        exchange.secrets = secrets_in(list(exchange.credentials))
 
     def _expect_profile(self, exchange: Exchange) -> None:
         profiles = self._state.routes.profiles()
@@ -157,8 +177,6 @@ class Router:
     async def _reroute(self, exchange: Exchange, body: dict[str, Any]) -> None:
         """Sends a request for a configured model to a provider, in the provider's words."""
         flow = exchange.flow
-        exchange.received = flow.request.get_content(strict=False) or b""
-        exchange.received_headers, exchange.url = tuple(flow.request.headers.items()), flow.request.pretty_url
         if body.get("thread") is not None and exchange.client_format == "anthropic_messages":
             raise _no_threads()
         if exchange.client_format == "openai_responses":
@@ -170,7 +188,6 @@ class Router:
         if not request.messages and exchange.client_format == "openai_responses":
             flow.response = self._local.empty(exchange, request, body)
             return
-        exchange.id = self._state.ids.make(exchange.started)
         exchange.asked, exchange.request, exchange.stream = request.model, request, request.stream
         headers = {name.lower(): value for name, value in flow.request.headers.items()}
         exchange.conversation = conversation_key(headers, body, request)

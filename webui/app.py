@@ -26,6 +26,7 @@ from webui.modes import FULL, NOTHING_LOGGED, OFF
 from webui.reader import LogUnavailableError, Reader
 from webui.rows import process_exists
 from webui.scorecard import Scorecard
+from webui.token_page import wants_page
 
 DEFAULT_ADDRESS = "127.0.0.1:8082"
 PAGES = ("/", "/exchanges/<exchange_id>", "/providers", "/overview", "/config")
@@ -75,8 +76,7 @@ def page(exchange_id: str = "") -> str:
 
 def _not_found(error: HTTPException) -> Any:
     """A person gets the document, which says that there is no such page."""
-    wants_page = request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
-    if wants_page and not request.path.startswith(("/api/", "/static/", "/v1/")):
+    if wants_page() and not request.path.startswith(("/api/", "/static/", "/v1/")):
         return render_template("index.html"), 404
     return _http_error(error)
 

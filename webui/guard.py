@@ -2,9 +2,9 @@
 
 On loopback any web page in the user's browser can send requests here. It cannot read the answers, as there is
 no CORS, unless its own name is made to resolve to loopback: so only names that are ours are answered. Off
-loopback there is always a token. It comes in a header, or once in `/?token=…`, which leaves a cookie and
-redirects, so that the token does not stay in the address bar. The cookie holds a digest of the token. Only
-`/healthz` answers without it, and says nothing then but that it is there.
+loopback there is always a token. It comes in a header, or once from the form that a browser is shown, or in
+`/?token=…`: both leave a cookie and redirect, so that the token does not stay in the address bar. The cookie holds a
+digest of the token. Only `/healthz` answers without it, and says nothing then but that it is there.
 """
 
 import hashlib
@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, g, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
+
+from webui.token_page import token_page, wants_page
 
 COOKIE = "kimi_proxy_dashboard"
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -88,16 +90,23 @@ def _check_token(token: str) -> Callable[[], AnyResponse | None]:
     digest = hmac.digest(token.encode(), b"kimi-proxy dashboard cookie", hashlib.sha256).hex()
 
     def check() -> AnyResponse | None:
-        if token and request.path == "/" and _same(request.args.get("token", ""), token):
-            answer = redirect("/")
+        if token and request.path == "/" and _same(_shown(), token):
+            answer = redirect("/", 303)
             answer.set_cookie(COOKIE, digest, httponly=True, samesite="Strict", max_age=30 * 86400)
             return answer
         g.trusted = not token or _same(_bearer(), token) or _same(request.cookies.get(COOKIE, ""), digest)
         if not g.trusted and request.path != "/healthz":
+            if wants_page():
+                return token_page()
             abort(401, "the dashboard's token is needed: Authorization: Bearer, or /?token= once")
         return None
 
     return check
+
+
+def _shown() -> str:
+    """The token that came with the form, or in the address."""
+    return (request.form if request.method == "POST" else request.args).get("token", "")
 
 
 def _bearer() -> str:

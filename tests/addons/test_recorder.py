@@ -104,6 +104,45 @@ def test_what_the_provider_refuses_is_a_failed_row(
     assert attempt["reason"] == row["error_message"]
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "status", "said"),
+    [
+        (CHAT, json.dumps(chat("gpt-unheard-of")).encode(), 404, "'gpt-unheard-of' is not configured"),
+        (CHAT, b'{"model": "kimi-k2", "messages": [', 400, "no JSON"),
+        ("/v1/messages", json.dumps(chat("kimi-k2", thread={"type": "create"})).encode(), 400, "threads"),
+        ("/v1/responses", b'{"model": "kimi-k2", "previous_response_id": "resp_unknown"}', 400, "resp_unknown"),
+    ],
+)
+def test_what_the_proxy_itself_refuses_is_a_failed_row_without_an_attempt(
+    start_proxy: Any, simulator: Any, logged: Callable[..., Any], path: str, body: bytes, status: int, said: str
+) -> None:
+    models = [{"name": "kimi-k2", "provider": "openai", "provider_config": {"base_url": simulator.url, "api_key": KEY}}]
+    proxy = start_proxy(models)
+    headers = {"content-type": "application/json", "authorization": "Bearer sk-client-0123456789"}
+    with proxy.client() as client:
+        answer = client.post(f"{path}?key=sk-in-the-query", content=body, headers=headers)
+    reader, row = logged(proxy, answer.headers["x-kimi-proxy-exchange"])
+    assert answer.status_code == row["status"] == status
+    assert (row["state"], row["attempt_count"], row["provider"]) == ("failed", 0, None)
+    assert said in row["error_message"] and said in answer.text
+    assert not reader.attempts(row["id"])
+    assert b"".join(reader.read_blob(row["id"], 0, "client_request")) == body
+    assert b"".join(reader.read_blob(row["id"], 0, "client_response")) == answer.content
+    assert row["asked_model"] == (None if "JSON" in said else json.loads(body)["model"])
+    assert "sk-" not in json.dumps(row)
+
+
+def test_who_may_not_ask_leaves_no_row(start_proxy: Any, simulator: Any, logged: Callable[..., Any]) -> None:
+    proxy = start_proxy(environment={"KIMI_PROXY_API_KEY": "the-key-of-the-proxy"})
+    with proxy.client() as client:
+        refused = client.post(CHAT, json=chat("kimi-k2"))
+        answer = client.post(CHAT, json=chat("kimi-k2"), headers={"authorization": "Bearer the-key-of-the-proxy"})
+    reader, row = logged(proxy, answer.headers["x-kimi-proxy-exchange"])
+    assert (refused.status_code, row["state"]) == (401, "complete")
+    assert "x-kimi-proxy-exchange" not in refused.headers
+    assert [one["id"] for one in reader.list_exchanges(limit=10)] == [row["id"]]
+
+
 def test_a_stream_that_fails(proxy: Any, simulator: Any, logged: Callable[..., Any]) -> None:
     with proxy.client() as client:
         answer = client.post(CHAT, json=chat("kimi-k2+error-mid-stream"))

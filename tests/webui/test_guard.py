@@ -8,7 +8,7 @@ TOKEN = "s3cret-tökén"
 
 
 def client(host: str = "127.0.0.1", names: tuple[str, ...] = (), token: str = "") -> FlaskClient:
-    app = Flask(__name__)
+    app = Flask("webui")
     install(app, host, names, token)
     app.add_url_rule("/", view_func=lambda: "page", endpoint="index")
     app.add_url_rule("/healthz", view_func=lambda: "alive", endpoint="healthz")
@@ -77,7 +77,7 @@ def test_the_token_in_the_address_becomes_a_cookie_once() -> None:
     web = client(token=TOKEN)
     assert web.get("/").status_code == 401
     answer = web.get("/", query_string={"token": TOKEN})
-    assert (answer.status_code, answer.headers["Location"]) == (302, "/")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
     (cookie,) = answer.headers.getlist("Set-Cookie")
     assert cookie.startswith(COOKIE + "=")
     assert "HttpOnly" in cookie

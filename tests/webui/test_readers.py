@@ -113,7 +113,13 @@ ANSWERS = {
     "chat stream that breaks off": (
         "openai_chat",
         stream(chunk({"content": "Wo"})) + 'data: {"choi',
-        [text("Wo"), {"type": "other", "label": "not JSON", "text": '{"choi'}],
+        [text("Wo")],
+        None,
+    ),
+    "chat stream with an event that is not JSON": (
+        "openai_chat",
+        stream(chunk({"content": "Wo"})) + 'data: {"choi\n\n' + stream(chunk({"content": "rd"})),
+        [text("Word"), {"type": "other", "label": "not JSON", "text": '{"choi'}],
         None,
     ),
     "chat body": (

@@ -1,5 +1,6 @@
 /** Names with a number each, the largest first, drawn as bars: repairs by kind, errors by class. */
 
+import {visible} from "./format.js";
 import {html, useState} from "./vendor/htm-preact.js";
 
 const FIRST = 12; // names come from traffic: the rest on demand
@@ -19,7 +20,7 @@ export function RankedList({values, shown, link, none, tone = "repair", testid})
   const largest = ranked[0][1];
   return html`<ol class=${`ranked ranked-${tone}`} data-testid=${testid}>
       ${ranked.slice(0, all ? undefined : FIRST).map(([name, value]) => html`<li key=${name}>
-        <a href=${link(name)} title=${`Requests with ${name}`}>${name}</a>
+        <a href=${link(name)} title=${visible(`Requests with ${name}`)}>${visible(name)}</a>
         <span class="ranked-bar" aria-hidden="true"><span style=${{width: `${(100 * value) / largest}%`}} /></span>
         <span class="ranked-value">${shown(value)}</span></li>`)}
     </ol>

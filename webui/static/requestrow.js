@@ -84,7 +84,9 @@ class Cells extends Component {
       <span role="cell" class=${row.error_type ? "cell-finish is-bad" : "cell-finish"}
         title=${brief(row.error_message ?? row.finish_reason)}>${finish}</span>
       <span role="cell" class="cell-repairs">${repairChips(row)}</span>
-      <span role="cell" class="cell-preview"><bdi>${visible(row.preview)}</bdi></span>`;
+      ${row.preview || !row.error_message
+        ? html`<span role="cell" class="cell-preview"><bdi>${visible(row.preview)}</bdi></span>`
+        : html`<span role="cell" class="cell-preview is-bad"><bdi>${brief(row.error_message)}</bdi></span>`}`;
   }
 }
 

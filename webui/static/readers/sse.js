@@ -62,16 +62,16 @@ export function isStream(text) {
 
 /**
  * The JSON of each event's data; what is not JSON comes as `{unreadable: text}`. Keep-alives and the closing
- * `[DONE]` are left out.
+ * `[DONE]` are left out, and so is the half of an event with which a stream broke off, which by the standard is none.
  * @param {string} text
  * @returns {Generator<{event: string, data: any} | {unreadable: string}>}
  */
 export function* jsonEvents(text) {
-  for (const {event, data, comment} of sseEvents(text)) {
+  for (const {event, data, comment, complete} of sseEvents(text)) {
     if (comment || data.trim() === "" || data.trim() === "[DONE]") continue;
     const value = parsed(data);
     if (value !== null && typeof value === "object") yield {event, data: value};
-    else yield {unreadable: data};
+    else if (complete) yield {unreadable: data};
   }
 }
 
