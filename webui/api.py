@@ -130,7 +130,8 @@ def _problem(writers: Sequence[Mapping[str, Any]]) -> str | None:
     """What keeps the log from being written just now, as a sentence: what is wrong cannot be read in the log itself."""
     free = _free(current_app.config["DATABASE_FILE"])
     if free is not None and free < LITTLE:
-        return f"The disk of the log is full: {free // 1024} KiB are free."
+        left = f"with {free // 1024} KiB free"
+        return f"The disk of the log is full, {left}: traffic goes on, and what cannot be written is lost."
     silent = min((time.time() - writer["seen_at"] for writer in writers), default=0.0)
     if silent > SILENCE:
         return f"The log has not been written for {silent:.0f} seconds; traffic goes on without it."

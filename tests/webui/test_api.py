@@ -48,7 +48,7 @@ def test_health_tells_what_the_log_itself_cannot(
     answer = client.get("/healthz").get_json()
     assert answer["status"] == "degraded" and answer["log"]["problem"].startswith("The log has not been written for ")
     monkeypatch.setattr("webui.api.LITTLE", 2**60)
-    assert client.get("/api/config").get_json()["log"]["problem"].startswith("The disk of the log is full: ")
+    assert client.get("/api/config").get_json()["log"]["problem"].startswith("The disk of the log is full, ")
     store.close()
 
 
