@@ -26,6 +26,7 @@ from addons.health import Health
 from addons.mask import Mask
 from addons.memory import ReasoningMemory, RouteMemory, SignatureMemory
 from addons.splice import is_ready, limit_to
+from config.addresses import API_HOSTS
 from config.load import ConfigFile, load, read_environment
 from config.routes import Routes
 from config.schema import Settings, SettingsError
@@ -44,18 +45,6 @@ SWITCH_INTERVAL = 0.0005  # seconds that a thread may go on while another one wa
 GARBAGE = (10_000, 20, 50)  # objects, and collections of the younger ones, between two collections
 MEMORIES = 1000  # routes with their models that are remembered
 GRACE = 1.0  # seconds that the hooks of a client's flows may come after the client has gone
-
-# The APIs' own hosts. Every other TLS connection passes unopened.
-API_HOSTS = (
-    "api.openai.com",
-    "api.anthropic.com",
-    "openrouter.ai",
-    "api.moonshot.ai",
-    "api.moonshot.cn",
-    "aiplatform.googleapis.com",
-    "aiplatform.us.rep.googleapis.com",
-    "aiplatform.eu.rep.googleapis.com",
-)
 
 logger = logging.getLogger(__name__)
 

@@ -5,6 +5,18 @@ from urllib.parse import SplitResult, urlsplit
 
 BASE_URL = "an http(s) URL without user, query and fragment"
 
+# The APIs' own hosts. Every other TLS connection passes unopened.
+API_HOSTS = (
+    "api.openai.com",
+    "api.anthropic.com",
+    "openrouter.ai",
+    "api.moonshot.ai",
+    "api.moonshot.cn",
+    "aiplatform.googleapis.com",
+    "aiplatform.us.rep.googleapis.com",
+    "aiplatform.eu.rep.googleapis.com",
+)
+
 _LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 
 

@@ -1,0 +1,62 @@
+"""The settings files of other agents: a base URL there counts over everything else."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+
+from scripts.doctoring.findings import Finding, Surroundings, warning
+from scripts.doctoring.variables import check_base_url
+
+
+def check_other_clients(around: Surroundings) -> Iterator[Finding]:
+    """Codex, opencode and Qwen Code; who is not there is not spoken of."""
+    for path, name, url in _base_urls(around):
+        for finding in check_base_url(around, name, url, f"take {name} out of that file"):
+            yield Finding(finding.level, f"{path}: {finding.said}", finding.remedy)
+    for path in (around.home / ".codex" / "config.toml", *_opencode_files(around), around.home / ".qwen/settings.json"):
+        if path.is_file() and not _read(path):
+            yield warning(f"{path} cannot be read, or is empty", "correct it: the client may pass over it")
+
+
+def _base_urls(around: Surroundings) -> Iterator[tuple[Path, str, str]]:
+    """Files, the setting in them, and where it leads."""
+    codex = around.home / ".codex" / "config.toml"
+    settings = _read(codex)
+    if isinstance(url := settings.get("openai_base_url"), str):
+        yield codex, "openai_base_url", url
+    chosen = _mapping(_mapping(settings.get("model_providers")).get(str(settings.get("model_provider"))))
+    if isinstance(url := chosen.get("base_url"), str):
+        yield codex, f"base_url of the provider {settings['model_provider']}", url
+    for path in _opencode_files(around):
+        for name, provider in _mapping(_read(path).get("provider")).items():
+            url = _mapping(_mapping(provider).get("options")).get("baseURL")
+            if isinstance(url, str):
+                yield path, f"baseURL of the provider {name}", url
+    for path in (around.home / ".qwen" / ".env", around.directory / ".qwen" / ".env"):
+        if path.is_file() and (url := dotenv_values(path).get("OPENAI_BASE_URL")):
+            yield path, "OPENAI_BASE_URL", url
+
+
+def _opencode_files(around: Surroundings) -> tuple[Path, ...]:
+    folder = around.home / ".config" / "opencode"
+    return folder / "opencode.json", folder / "opencode.jsonc", around.directory / "opencode.json"
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """The settings in a file of JSON (comments allowed) or TOML; empty where it is not there or cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".toml":
+            return tomllib.loads(text)
+        return _mapping(json.loads(re.sub(r"^\s*//.*$", "", text, flags=re.M)))
+    except (OSError, ValueError):
+        return {}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
