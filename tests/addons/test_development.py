@@ -1,0 +1,158 @@
+"""`scripts/run --dev`, with a copy of the project whose code is edited while it runs."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import socketserver
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.addons.conftest import PROJECT, WAIT, Proxy, free_port, served_by
+
+WRITER = Path("transforms/dialects/openai_chat/writer.py")
+OLD, NEW = '"chat.completion.chunk"', '"edited.chunk"'
+MODEL = "kimi-k2-thinking"
+
+
+class Edited(Proxy):
+    """The proxy of a copy of the project."""
+
+    @property
+    def writer(self) -> Path:
+        return self.data / WRITER
+
+    def edit(self, before: str, after: str) -> None:
+        text = self.writer.read_text()
+        assert before in text
+        self.writer.write_text(text.replace(before, after))
+
+
+@pytest.fixture
+def edited(simulator: Any, confdir: Path, tmp_path: Path, until: Callable[..., None]) -> Iterator[Edited]:
+    for folder in ("addons", "config", "transforms", "webui", "scripts"):
+        shutil.copytree(PROJECT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    ports = [free_port() for _ in range(3)]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(tmp_path),
+        "PYTHONUNBUFFERED": "1",
+        "MODEL_CONFIG": json.dumps({"models": [served_by(simulator.url)]}),
+        "KIMI_PROXY_PORT": str(ports[0]),
+        "KIMI_API_PORT": str(ports[1]),
+        "DASHBOARD_ADDRESS": f"127.0.0.1:{ports[2]}",
+    }
+    command = [sys.executable, "-P", "-m", "scripts.start", "--dev", "--set", f"confdir={confdir}"]
+    with (tmp_path / "output.txt").open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+    urls = [f"http://127.0.0.1:{port}" for port in ports]
+    proxy = Edited(process, tmp_path, confdir / "mitmproxy-ca-cert.pem", urls[1], urls[0], dashboard_url=urls[2])
+    try:
+        until(lambda: "Dashboard: " in proxy.log())
+        yield proxy
+    finally:
+        code = proxy.stop()
+    assert code in (0, -signal.SIGKILL), proxy.log()
+
+
+def ask(client: httpx.Client, url: str = "/v1/chat/completions", model: str = MODEL) -> list[dict[str, Any]]:
+    """The chunks of a whole stream."""
+    body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], "stream": True}
+    with client.stream("POST", url, json=body) as answer:
+        assert answer.status_code == 200
+        lines = [line.removeprefix("data: ") for line in answer.iter_lines() if line]
+    assert lines[-1] == "[DONE]"
+    return [json.loads(line) for line in lines[:-1]]
+
+
+def kinds(chunks: list[dict[str, Any]]) -> set[str]:
+    return {chunk["object"] for chunk in chunks}
+
+
+def text(chunks: list[dict[str, Any]]) -> str:
+    return "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks)
+
+
+def children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_an_edit_is_in_force_for_the_next_request_and_a_running_stream_ends_with_the_old_code(
+    edited: Edited, until: Callable[..., None]
+) -> None:
+    (old,) = children(edited.process.pid)
+    kept, secure, slow = edited.client(), edited.client(through=True), edited.client()
+    https = "https://api.openai.com/v1/chat/completions"
+    assert kinds(ask(kept)) == kinds(ask(secure, https)) == {"chat.completion.chunk"}
+
+    running: list[list[dict[str, Any]]] = []
+    model = f"{MODEL}+orphan-think+delay=1s"
+    stream = threading.Thread(target=lambda: running.append(ask(slow, model=model)))
+    stream.start()
+    until(lambda: edited.log().count("Streaming response") == 3)
+    edited.edit(OLD, NEW)
+    until(lambda: f"--dev: {WRITER}: in force" in edited.log())
+
+    assert stream.is_alive()
+    assert kinds(ask(kept)) == {"edited.chunk"}, "a connection that the client had kept leads to the new code as well"
+    assert kinds(ask(secure, https)) == {"edited.chunk"}
+    until(lambda: edited.log().count("Dashboard: ") == 2)
+    assert httpx.get(f"{edited.dashboard_url}/healthz", trust_env=False).status_code == 200
+    stream.join(WAIT)
+    (chunks,) = running
+    assert kinds(chunks) == {"chat.completion.chunk"}
+    assert text(chunks) == text(ask(kept, model=f"{MODEL}+orphan-think"))
+    assert kinds(ask(slow)) == {"edited.chunk"}
+    until(lambda: old not in children(edited.process.pid))
+
+
+def test_code_that_cannot_be_loaded_changes_nothing_until_it_is_repaired(
+    edited: Edited, until: Callable[..., None]
+) -> None:
+    edited.edit(OLD, '"broken')
+    until(lambda: f"--dev: {WRITER}: cannot be loaded" in edited.log())
+    assert "unterminated string literal" in edited.log()
+    client = edited.client()
+    assert kinds(ask(client)) == {"chat.completion.chunk"}
+    edited.edit('"broken', NEW)
+    until(lambda: f"--dev: {WRITER}: in force" in edited.log())
+    assert kinds(ask(client)) == {"edited.chunk"}
+
+
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        while data := self.request.recv(100):
+            self.request.sendall(data)
+
+
+def test_a_tunnel_stays(edited: Edited, until: Callable[..., None]) -> None:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
+        threading.Thread(target=server.serve_forever).start()
+        host, _, port = edited.proxy_url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), WAIT) as tunnel:
+            tunnel.sendall(f"CONNECT 127.0.0.1:{server.server_address[1]} HTTP/1.1\r\n\r\n".encode())
+            assert b" 200 " in tunnel.recv(1000)
+            tunnel.sendall(b"\0before")
+            assert tunnel.recv(100) == b"\0before"
+            edited.edit(OLD, NEW)
+            until(lambda: f"--dev: {WRITER}: in force" in edited.log())
+            tunnel.sendall(b"\0after")
+            assert tunnel.recv(100) == b"\0after"
+        server.shutdown()
+
+
+def test_no_process_outlives_the_one_that_started_it(edited: Edited, until: Callable[..., None]) -> None:
+    (child,) = children(edited.process.pid)
+    edited.process.kill()
+    edited.process.wait()
+    until(lambda: not Path(f"/proc/{child}").exists())
