@@ -37,6 +37,9 @@ class Development:
         ctx.options.update(kimi_dashboard="")
 
     def running(self) -> None:
+        # mitmproxy itself would load a changed script anew, in the midst of what runs.
+        for script in ctx.master.addons.get("scriptloader").addons:
+            script.reloadtask.cancel()
         self._following = asyncio.create_task(self._follow())
 
     async def _follow(self) -> None:

@@ -107,8 +107,8 @@ class Development:
         generations, self._old = self._old, []
         for generation in generations:
             generation.terminate()
-        codes = [await generation.end() for generation in generations]
-        return codes[-1] if codes else 0
+        *_, code = [0, *await asyncio.gather(*(generation.end() for generation in generations))]
+        return code
 
     async def _work(self) -> None:
         loaded = snapshot()

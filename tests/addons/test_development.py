@@ -10,17 +10,54 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
 
 from tests.addons.conftest import PROJECT, WAIT, Proxy, free_port, served_by
+from webui.reader import Reader
 
 WRITER = Path("transforms/dialects/openai_chat/writer.py")
 OLD, NEW = '"chat.completion.chunk"', '"edited.chunk"'
 MODEL = "kimi-k2-thinking"
+
+
+class Held(BaseHTTPRequestHandler):
+    """A vendor whose answers come to an end when the test lets them."""
+
+    gate: ClassVar[threading.Event]
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.end_headers()
+        self.say({"content": "before, "}, None)
+        self.gate.wait(WAIT)
+        self.say({"content": "after"}, None)
+        self.say({}, "stop")
+        self.wfile.write(b"data: [DONE]\n\n")
+
+    def say(self, delta: dict[str, str], finish: str | None) -> None:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+        chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "held", "choices": [choice]}
+        self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
+
+    def log_message(self, format: str, *arguments: Any) -> None: ...
+
+
+@pytest.fixture
+def held() -> Iterator[str]:
+    """Its address."""
+    Held.gate = threading.Event()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Held) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        Held.gate.set()
+        server.shutdown()
 
 
 class Edited(Proxy):
@@ -37,7 +74,7 @@ class Edited(Proxy):
 
 
 @pytest.fixture
-def edited(simulator: Any, confdir: Path, tmp_path: Path, until: Callable[..., None]) -> Iterator[Edited]:
+def edited(simulator: Any, held: str, confdir: Path, tmp_path: Path, until: Callable[..., None]) -> Iterator[Edited]:
     for folder in ("addons", "config", "transforms", "webui", "scripts"):
         shutil.copytree(PROJECT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     ports = [free_port() for _ in range(3)]
@@ -45,7 +82,7 @@ def edited(simulator: Any, confdir: Path, tmp_path: Path, until: Callable[..., N
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(tmp_path),
         "PYTHONUNBUFFERED": "1",
-        "MODEL_CONFIG": json.dumps({"models": [served_by(simulator.url)]}),
+        "MODEL_CONFIG": json.dumps({"models": [served_by(held, name="held"), served_by(simulator.url)]}),
         "KIMI_PROXY_PORT": str(ports[0]),
         "KIMI_API_PORT": str(ports[1]),
         "DASHBOARD_ADDRESS": f"127.0.0.1:{ports[2]}",
@@ -79,41 +116,67 @@ def kinds(chunks: list[dict[str, Any]]) -> set[str]:
     return {chunk["object"] for chunk in chunks}
 
 
-def text(chunks: list[dict[str, Any]]) -> str:
-    return "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks)
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        while data := self.request.recv(100):
+            self.request.sendall(data)
+
+
+@pytest.fixture
+def tunnel(edited: Edited) -> Iterator[socket.socket]:
+    """Through the proxy, to a host that is none of ours."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
+        threading.Thread(target=server.serve_forever).start()
+        host, _, port = edited.proxy_url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), WAIT) as one:
+            one.sendall(f"CONNECT 127.0.0.1:{server.server_address[1]} HTTP/1.1\r\n\r\n".encode())
+            assert b" 200 " in one.recv(1000)
+            yield one
+        server.shutdown()
 
 
 def children(pid: int) -> list[int]:
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def test_an_edit_is_in_force_for_the_next_request_and_a_running_stream_ends_with_the_old_code(
-    edited: Edited, until: Callable[..., None]
+def test_an_edit_is_in_force_for_the_next_request_and_what_runs_ends_with_the_old_code(
+    edited: Edited, tunnel: socket.socket, until: Callable[..., None]
 ) -> None:
     (old,) = children(edited.process.pid)
     kept, secure, slow = edited.client(), edited.client(through=True), edited.client()
     https = "https://api.openai.com/v1/chat/completions"
     assert kinds(ask(kept)) == kinds(ask(secure, https)) == {"chat.completion.chunk"}
-
+    tunnel.sendall(b"\0before")
+    assert tunnel.recv(100) == b"\0before"
     running: list[list[dict[str, Any]]] = []
-    model = f"{MODEL}+orphan-think+delay=1s"
-    stream = threading.Thread(target=lambda: running.append(ask(slow, model=model)))
+    stream = threading.Thread(target=lambda: running.append(ask(slow, model="held")))
     stream.start()
     until(lambda: edited.log().count("Streaming response") == 3)
-    edited.edit(OLD, NEW)
-    until(lambda: f"--dev: {WRITER}: in force" in edited.log())
 
-    assert stream.is_alive()
+    edited.edit(OLD, NEW)
+    script = edited.data / "addons" / "kimi.py"  # which mitmproxy would load anew by itself
+    script.write_text(f"{script.read_text()}\n# edited\n")
+    until(lambda: f"--dev: addons/kimi.py, {WRITER}: in force" in edited.log())
+    assert edited.log().count("Loading script") == 4
+
     assert kinds(ask(kept)) == {"edited.chunk"}, "a connection that the client had kept leads to the new code as well"
     assert kinds(ask(secure, https)) == {"edited.chunk"}
     until(lambda: edited.log().count("Dashboard: ") == 2)
     assert httpx.get(f"{edited.dashboard_url}/healthz", trust_env=False).status_code == 200
+    tunnel.sendall(b"\0after")
+    assert tunnel.recv(100) == b"\0after"
+
+    Held.gate.set()
     stream.join(WAIT)
     (chunks,) = running
     assert kinds(chunks) == {"chat.completion.chunk"}
-    assert text(chunks) == text(ask(kept, model=f"{MODEL}+orphan-think"))
+    assert "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks) == "before, after"
     assert kinds(ask(slow)) == {"edited.chunk"}
+    assert old in children(edited.process.pid), "the tunnel is still there"
+    tunnel.close()
     until(lambda: old not in children(edited.process.pid))
+    log = Reader(str(edited.data / "data" / "logs.db"), str(edited.data / "data" / "blobs"))
+    assert [exchange["state"] for exchange in log.list_exchanges(10)] == ["complete"] * 6
 
 
 def test_code_that_cannot_be_loaded_changes_nothing_until_it_is_repaired(
@@ -129,30 +192,9 @@ def test_code_that_cannot_be_loaded_changes_nothing_until_it_is_repaired(
     assert kinds(ask(client)) == {"edited.chunk"}
 
 
-class Echo(socketserver.BaseRequestHandler):
-    def handle(self) -> None:
-        while data := self.request.recv(100):
-            self.request.sendall(data)
-
-
-def test_a_tunnel_stays(edited: Edited, until: Callable[..., None]) -> None:
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
-        threading.Thread(target=server.serve_forever).start()
-        host, _, port = edited.proxy_url.removeprefix("http://").partition(":")
-        with socket.create_connection((host, int(port)), WAIT) as tunnel:
-            tunnel.sendall(f"CONNECT 127.0.0.1:{server.server_address[1]} HTTP/1.1\r\n\r\n".encode())
-            assert b" 200 " in tunnel.recv(1000)
-            tunnel.sendall(b"\0before")
-            assert tunnel.recv(100) == b"\0before"
-            edited.edit(OLD, NEW)
-            until(lambda: f"--dev: {WRITER}: in force" in edited.log())
-            tunnel.sendall(b"\0after")
-            assert tunnel.recv(100) == b"\0after"
-        server.shutdown()
-
-
 def test_no_process_outlives_the_one_that_started_it(edited: Edited, until: Callable[..., None]) -> None:
     (child,) = children(edited.process.pid)
     edited.process.kill()
     edited.process.wait()
-    until(lambda: not Path(f"/proc/{child}").exists())
+    status = Path(f"/proc/{child}/stat")
+    until(lambda: not status.exists() or ") Z" in status.read_text())
