@@ -13,7 +13,6 @@ import os
 import socket
 
 from mitmproxy import connection, ctx, http
-from mitmproxy.addonmanager import Loader
 
 from addons.connections import close_left_over
 
@@ -24,17 +23,11 @@ GRACE = 1.0  # seconds that an HTTP/2 client's connection stays after the last a
 
 class Development:
     def __init__(self) -> None:
-        self._dashboard = ""
         self._clients: dict[str, connection.Client] = {}  # those that have asked for something
         self._busy: dict[str, http.HTTPFlow] = {}  # what has not been answered to its end
         self._leaving = False
         self._following: asyncio.Task[None] | None = None
         self._finishing: asyncio.Task[None] | None = None
-
-    def load(self, loader: Loader) -> None:
-        # What the user said counts later. As to listening, that would be too late here: the command line says it.
-        self._dashboard = ctx.options.kimi_dashboard
-        ctx.options.update(kimi_dashboard="")
 
     def running(self) -> None:
         # mitmproxy itself would load a changed script anew, in the midst of what runs.
@@ -64,7 +57,6 @@ class Development:
         servers = ctx.master.addons.get("proxyserver").servers
         while not all(server.is_running or server.last_exception for server in servers):
             await asyncio.sleep(BEAT / 10)
-        ctx.options.update(kimi_dashboard=self._dashboard)
         await ctx.master.addons.get("dashboard").running()
 
     async def _hand_over(self) -> None:

@@ -26,25 +26,32 @@ MODEL = "kimi-k2-thinking"
 
 
 class Held(BaseHTTPRequestHandler):
-    """A vendor whose answers come to an end when the test lets them."""
+    """A vendor whose answers come to an end when the test lets them; those of `held-whole` do not begin before."""
 
     gate: ClassVar[threading.Event]
+    protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
+        if json.loads(self.rfile.read(int(self.headers["content-length"])))["model"] == "held-whole":
+            self.gate.wait(WAIT)
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
+        self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         self.say({"content": "before, "}, None)
         self.gate.wait(WAIT)
         self.say({"content": "after"}, None)
         self.say({}, "stop")
-        self.wfile.write(b"data: [DONE]\n\n")
+        self.write(b"data: [DONE]\n\n")
+        self.write(b"")
 
     def say(self, delta: dict[str, str], finish: str | None) -> None:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
         chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "held", "choices": [choice]}
-        self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
+        self.write(f"data: {json.dumps(chunk)}\n\n".encode())
+
+    def write(self, data: bytes) -> None:
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
 
     def log_message(self, format: str, *arguments: Any) -> None: ...
 
@@ -82,7 +89,7 @@ def edited(simulator: Any, held: str, confdir: Path, tmp_path: Path, until: Call
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(tmp_path),
         "PYTHONUNBUFFERED": "1",
-        "MODEL_CONFIG": json.dumps({"models": [served_by(held, name="held"), served_by(simulator.url)]}),
+        "MODEL_CONFIG": json.dumps({"models": [served_by(held, name="held*"), served_by(simulator.url)]}),
         "KIMI_PROXY_PORT": str(ports[0]),
         "KIMI_API_PORT": str(ports[1]),
         "DASHBOARD_ADDRESS": f"127.0.0.1:{ports[2]}",
@@ -152,6 +159,11 @@ def test_an_edit_is_in_force_for_the_next_request_and_what_runs_ends_with_the_ol
     stream = threading.Thread(target=lambda: running.append(ask(slow, model="held")))
     stream.start()
     until(lambda: edited.log().count("Streaming response") == 3)
+    heads: list[httpx.Headers] = []
+    body = {"model": "held-whole", "messages": [], "stream": True}
+    late = threading.Thread(target=lambda: heads.append(slow.post("/v1/chat/completions", json=body).headers))
+    late.start()
+    until(lambda: edited.log().count("server connect") == 4)
 
     edited.edit(OLD, NEW)
     script = edited.data / "addons" / "kimi.py"  # which mitmproxy would load anew by itself
@@ -171,12 +183,15 @@ def test_an_edit_is_in_force_for_the_next_request_and_what_runs_ends_with_the_ol
     (chunks,) = running
     assert kinds(chunks) == {"chat.completion.chunk"}
     assert "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks) == "before, after"
+    late.join(WAIT)
+    assert [head["connection"] for head in heads] == ["close"], "the client is told"
+    until(lambda: edited.log().count("client disconnect") == 4)
     assert kinds(ask(slow)) == {"edited.chunk"}
     assert old in children(edited.process.pid), "the tunnel is still there"
     tunnel.close()
     until(lambda: old not in children(edited.process.pid))
     log = Reader(str(edited.data / "data" / "logs.db"), str(edited.data / "data" / "blobs"))
-    assert [exchange["state"] for exchange in log.list_exchanges(10)] == ["complete"] * 6
+    until(lambda: [exchange["state"] for exchange in log.list_exchanges(10)] == ["complete"] * 7)
 
 
 def test_code_that_cannot_be_loaded_changes_nothing_until_it_is_repaired(
