@@ -13,6 +13,8 @@ from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import Mapping
 from pathlib import Path
 
+from mitmproxy import ctx
+
 from addons.admission import PROXY_NAME
 from addons.state import State
 from config.schema import Settings
@@ -33,7 +35,7 @@ class Dashboard:
 
     async def running(self) -> None:
         settings, address = self._state.settings, self._state.dashboard_address()
-        if not address:
+        if not address or not ctx.options.server:  # `development.py` listens later, and then starts it
             return
         # -P: the working directory, which may hold a `config` or a `webui` of its own, is not searched.
         command = [sys.executable, "-P", "-m", "webui.app", "--address", address, "--parent", str(os.getpid())]

@@ -26,6 +26,12 @@ _GRACE = 10.0  # seconds for it to end when told to
 
 def main(arguments: Sequence[str]) -> int:
     settings = {**_file_settings(Path.cwd()), **os.environ}
+    if "--dev" in arguments and "--web" in arguments:
+        print(
+            "--dev and --web exclude each other: two mitmwebs cannot have one port",
+            file=sys.stderr,
+        )
+        return 2
     command = mitmproxy_command(arguments, settings)
     if is_configured(arguments, settings, Path.cwd()):
         os.execv(command[0], command)
@@ -41,7 +47,10 @@ def mitmproxy_command(arguments: Sequence[str], settings: Mapping[str, str]) -> 
     """The program with its options: ours first, so that the user's count where both set the same."""
     program = "mitmweb" if "--web" in arguments else "mitmdump"
     command = [str(Path(sys.executable).parent / program), "-s", str(CHECKOUT / "addons" / "kimi.py")]
-    rest = [argument for argument in arguments if argument != "--web"]
+    if "--dev" in arguments:
+        watching = [sys.executable, "-P", str(CHECKOUT / "scripts" / "development.py")]
+        command = [*watching, *command, "-s", str(CHECKOUT / "addons" / "development.py"), "--no-server"]
+    rest = [argument for argument in arguments if argument not in ("--web", "--dev")]
     if not any(is_mode(argument) for argument in rest):
         command += ["--mode", f"regular@127.0.0.1:{proxy_port(settings)}"]
         dashboard = dashboard_target(settings.get("DASHBOARD_ADDRESS", ""))

@@ -37,6 +37,20 @@ def test_web_starts_mitmweb() -> None:
     assert "--web" not in command
 
 
+def test_dev_puts_what_watches_the_code_before_it() -> None:
+    command = start.mitmproxy_command(["--dev", "-v"], {})
+    usual = start.mitmproxy_command(["-v"], {})
+    assert command[:3] == [sys.executable, "-P", str(CHECKOUT / "scripts" / "development.py")]
+    assert command[3:6] == usual[:3]
+    assert command[6:9] == ["-s", str(CHECKOUT / "addons" / "development.py"), "--no-server"]
+    assert command[9:] == usual[3:]
+
+
+def test_dev_is_not_for_mitmweb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert start.main(["--dev", "--web"]) == 2
+    assert "--dev and --web exclude each other" in capsys.readouterr().err
+
+
 def test_ports_and_the_dashboard_s_address() -> None:
     settings = {"KIMI_PROXY_PORT": "1", "KIMI_API_PORT": "2", "DASHBOARD_ADDRESS": "127.0.0.1:3"}
     assert modes(start.mitmproxy_command([], settings)) == [
