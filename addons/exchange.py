@@ -62,6 +62,7 @@ class Exchange:
     stream: bool = False
     body: Mapping[str, Any] | None = None  # the client's, where a later request may refer to it
     body_size: int = 0  # bytes
+    departed: bool = False  # there was a connection, and the request has left by it
     received: bytes = b""  # the client's request, until it is logged
     received_headers: Sequence[tuple[str, str]] = ()  # of it, without credentials
     url: str = ""  # that the client asked for

@@ -16,6 +16,7 @@ from addons.learning import learn
 from addons.marks import mark
 from addons.mask import Mask
 from addons.recorder import Recorder
+from addons.side_calls import answer_unreached, patience
 from addons.splice import install
 from addons.state import State
 from transforms.compression import Decompressor
@@ -54,15 +55,17 @@ class Relay:
             request = request.copy()
             for name, value in attempt.wire_headers.items():
                 request.headers[name] = value
-        elif exchange is not None and exchange.credentials:
-            request = request.copy()
-            show_credentials(request.headers, exchange.credentials)
+        elif exchange is not None:
+            exchange.departed = True
+            if exchange.credentials:
+                request = request.copy()
+                show_credentials(request.headers, exchange.credentials)
         return request
 
     def upstream_failed(self, flow: http.HTTPFlow, message: str) -> bool:
         attempt = self._attempt(flow)
         if attempt is None:
-            return False
+            return answer_unreached(self._state.exchanges.get(flow.id), message)
         assert attempt.pipeline is not None
         if attempt.pipeline.transcript.ended:  # it had said all, and only kept the connection open
             if not attempt.replaced:
@@ -117,7 +120,9 @@ class Relay:
 
     def patience(self, flow: http.HTTPFlow) -> float | None:
         attempt = self._attempt(flow)
-        if attempt is None or attempt.failure is not None:
+        if attempt is None:
+            return patience(self._state.exchanges.get(flow.id))
+        if attempt.failure is not None:
             return None
         if attempt.over is not None:
             return attempt.over + (LINGERING_REPLACED if attempt.replaced else LINGERING) - time.monotonic()

@@ -1,0 +1,45 @@
+"""What clients ask an API's host beside models: settings, policies, telemetry. It passes to that host untouched.
+
+Where the host cannot be reached, which is a reason to have this proxy, such calls are answered here at once. mitmproxy's
+502 is what clients take for a passing fault: Claude Code asks for its settings again and again, and begins 18 seconds
+late. 403 is the word of a proxy that lets nothing through. It is not tried again, and says nothing of what would be
+there: after a 404 a program might believe that its file is gone.
+"""
+
+import time
+
+from mitmproxy import http
+
+from addons.admission import PROXY_NAME
+from addons.exchange import Exchange
+from transforms.dialects import DIALECTS
+from transforms.events import Failure
+from transforms.json_text import write_json
+
+CONNECT_TIMEOUT = 5.0  # seconds; a firewall may drop packets without a word
+
+
+def is_side_call(exchange: Exchange | None) -> bool:
+    """Whether it goes to an API's host and is no model's."""
+    if exchange is None or exchange.endpoint is not None or exchange.base_url:
+        return False
+    return exchange.flow.request.pretty_host != PROXY_NAME
+
+
+def patience(exchange: Exchange | None) -> float | None:
+    """Seconds until its host must have been reached; None where nobody counts, or not any more."""
+    if exchange is None or not is_side_call(exchange) or exchange.departed:
+        return None
+    return exchange.clock + CONNECT_TIMEOUT - time.monotonic()
+
+
+def answer_unreached(exchange: Exchange | None, reason: str) -> bool:
+    """Answers it, where its host was not reached; False where it is not ours to answer."""
+    if exchange is None or not is_side_call(exchange) or exchange.departed:
+        return False
+    request = exchange.flow.request
+    failure = Failure(f"kimi-proxy: {request.pretty_host} cannot be reached: {reason}", "permission_error", 403)
+    dialect = DIALECTS["anthropic_messages" if "anthropic" in request.pretty_host else "openai_chat"]
+    body = write_json(dialect.write_failure(failure)).encode()
+    exchange.flow.response = http.Response.make(403, body, {"content-type": "application/json"})
+    return True
