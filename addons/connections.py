@@ -10,9 +10,12 @@ from typing import Any
 
 from mitmproxy import connection, ctx, http
 from mitmproxy import flow as flows
-from mitmproxy.addons.clientplayback import ReplayHandler
+from mitmproxy.addons.clientplayback import MockServer, ReplayHandler
+from mitmproxy.options import Options
 from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
+from mitmproxy.proxy.mode_specs import UpstreamMode
 
 STREAMS = 100  # of one HTTP/2 connection, as mitmproxy allows its clients
 
@@ -28,9 +31,21 @@ class OwnHook(commands.StartHook):
 
 class _Sending(ReplayHandler):
     """mitmproxy's handler of a flow that is replayed, which can be given up. It would go on after a hook that was under
-    way at that moment, and open a connection that nobody closes (mitmproxy 12)."""
+    way at that moment, and open a connection that nobody closes (mitmproxy 12).
+
+    It takes the way of the flow's client. mitmproxy's own goes by the first listener alone: past the upstream proxy
+    when another listener is named before, and through it for clients of listeners that have none."""
 
     given_up = False
+
+    def __init__(self, flow: http.HTTPFlow, options: Options) -> None:
+        super().__init__(flow, options)
+        mode = flow.client_conn.proxy_mode
+        via = (mode.scheme, mode.address) if isinstance(mode, UpstreamMode) else None
+        context = self.layer.context
+        context.server.via = flow.server_conn.via = via
+        self.layer = HttpLayer(context, HTTPMode.upstream if via else HTTPMode.transparent)
+        self.layer.connections[context.client] = MockServer(flow, context.fork())
 
     async def server_event(self, event: events.Event) -> None:
         if not self.given_up:
