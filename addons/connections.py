@@ -5,6 +5,7 @@ If one of the names used here is gone, mitmproxy has changed: `tests/addons/test
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +13,13 @@ from mitmproxy import connection, ctx, http
 from mitmproxy import flow as flows
 from mitmproxy.addons.clientplayback import MockServer, ReplayHandler
 from mitmproxy.options import Options
-from mitmproxy.proxy import commands, events
+from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
+from mitmproxy.proxy.layers.modes import DestinationKnown
 from mitmproxy.proxy.mode_specs import UpstreamMode
 
+_finish_start = DestinationKnown.finish_start
 STREAMS = 100  # of one HTTP/2 connection, as mitmproxy allows its clients
 
 
@@ -76,6 +79,22 @@ async def send(flow: http.HTTPFlow) -> None:
         raise
     finally:
         del _sending[flow.id]
+
+
+def connect_at_once(wanted: Callable[[connection.Client, tuple[str, int]], bool]) -> None:
+    """Has clients by SOCKS5 or of redirected connections connected to such places before they speak, as mitmproxy does
+    with `connection_strategy=eager`; the others as it does without."""
+
+    def finish_start(self: DestinationKnown) -> layer.CommandGenerator[str | None]:
+        client, server = self.context.client, self.context.server
+        if server.address and server.transport_protocol == "tcp" and wanted(client, (*server.address[:2],)):
+            failed = yield commands.OpenConnection(server)
+            if failed:
+                vars(self)["_handle_event"] = self.done
+                return failed
+        return (yield from _finish_start(self))
+
+    DestinationKnown.finish_start = finish_start  # type: ignore[method-assign]
 
 
 def hold(flow: http.HTTPFlow, *, held: bool) -> None:
