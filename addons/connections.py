@@ -92,7 +92,8 @@ def connect_at_once(wanted: Callable[[connection.Client, tuple[str, int]], bool]
             if failed:
                 vars(self)["_handle_event"] = self.done
                 return failed
-        return (yield from _finish_start(self))
+        error: str | None = yield from _finish_start(self)
+        return error
 
     DestinationKnown.finish_start = finish_start  # type: ignore[method-assign]
 
