@@ -88,7 +88,7 @@ def connect_at_once(wanted: Callable[[connection.Client, tuple[str, int]], bool]
     def finish_start(self: DestinationKnown) -> layer.CommandGenerator[str | None]:
         client, server = self.context.client, self.context.server
         if server.address and server.transport_protocol == "tcp" and wanted(client, (*server.address[:2],)):
-            failed = yield commands.OpenConnection(server)
+            failed: str | None = yield commands.OpenConnection(server)
             if failed:
                 vars(self)["_handle_event"] = self.done
                 return failed

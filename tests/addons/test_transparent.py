@@ -128,6 +128,13 @@ def test_reminders_and_other_routes(start: Any, simulator: Any) -> None:
     assert len(simulator.requests) == 4
 
 
+def test_the_original_host_of_a_configured_model_need_not_be_there(start: Any) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        proxy = start(**{API_ADDRESS: closed.getsockname()[1]})
+        assert ask(proxy, presenting("kimi-k2")).startswith(b"HTTP/1.1 200 ")
+
+
 @pytest.mark.parametrize(("key", "status", "reason"), [("", 403, b"loopback"), (OURS, 401, b"KIMI_PROXY_API_KEY")])
 def test_who_is_not_of_this_machine_presents_our_key(
     start: Any, simulator: Any, key: str, status: int, reason: bytes

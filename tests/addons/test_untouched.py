@@ -72,21 +72,24 @@ def test_client_certificates_other_protocols_and_much_data(start: Any, tmp_path:
     context.load_cert_chain(echo.identity)
     context.set_alpn_protocols([protocol])
     sent = os.urandom(MUCH)
-    with echo.running(), tunnel(proxy.proxy_url, f"{OTHER}:443") as raw:
-        with context.wrap_socket(raw, server_hostname=OTHER) as secured:
-            assert secured.selected_alpn_protocol() == protocol
-            # One thread writes and reads in turn, as neither side could hold so much.
-            received = hashlib.sha256()
-            for at in range(0, MUCH, 65536):
-                piece = sent[at : at + 65536]
-                secured.sendall(piece)
-                left = len(piece)
-                while left:
-                    data = secured.recv(left)
-                    assert data
-                    received.update(data)
-                    left -= len(data)
-            assert received.digest() == hashlib.sha256(sent).digest()
+    with (
+        echo.running(),
+        tunnel(proxy.proxy_url, f"{OTHER}:443") as raw,
+        context.wrap_socket(raw, server_hostname=OTHER) as secured,
+    ):
+        assert secured.selected_alpn_protocol() == protocol
+        # One thread writes and reads in turn, as neither side could hold so much.
+        received = hashlib.sha256()
+        for at in range(0, MUCH, 65536):
+            piece = sent[at : at + 65536]
+            secured.sendall(piece)
+            left = len(piece)
+            while left:
+                data = secured.recv(left)
+                assert data
+                received.update(data)
+                left -= len(data)
+        assert received.digest() == hashlib.sha256(sent).digest()
     assert echo.protocols == [protocol]
     assert echo.peers == [ssl.PEM_cert_to_DER_cert(_certificate(echo.identity))]
 
@@ -161,7 +164,6 @@ def test_an_upload_is_not_kept(start: Any, tmp_path: Path) -> None:
                 assert read_message(secured).endswith(b"ok")
             assert origin.digest == hashlib.sha256(body).digest()
             grown = _peak(proxy.process.pid) - before
-        print(f"memory grew by {grown / 1024 / 1024:.1f} MiB")
         assert grown < UPLOAD // 2
 
 
