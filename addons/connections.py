@@ -5,15 +5,21 @@ If one of the names used here is gone, mitmproxy has changed: `tests/addons/test
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from mitmproxy import connection, ctx, http
 from mitmproxy import flow as flows
-from mitmproxy.addons.clientplayback import ReplayHandler
-from mitmproxy.proxy import commands, events
+from mitmproxy.addons.clientplayback import MockServer, ReplayHandler
+from mitmproxy.options import Options
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
+from mitmproxy.proxy.layers.modes import DestinationKnown
+from mitmproxy.proxy.mode_specs import UpstreamMode
 
+_finish_start = DestinationKnown.finish_start
 STREAMS = 100  # of one HTTP/2 connection, as mitmproxy allows its clients
 
 
@@ -28,9 +34,21 @@ class OwnHook(commands.StartHook):
 
 class _Sending(ReplayHandler):
     """mitmproxy's handler of a flow that is replayed, which can be given up. It would go on after a hook that was under
-    way at that moment, and open a connection that nobody closes (mitmproxy 12)."""
+    way at that moment, and open a connection that nobody closes (mitmproxy 12).
+
+    It takes the way of the flow's client. mitmproxy's own goes by the first listener alone: past the upstream proxy
+    when another listener is named before, and through it for clients of listeners that have none."""
 
     given_up = False
+
+    def __init__(self, flow: http.HTTPFlow, options: Options) -> None:
+        super().__init__(flow, options)
+        mode = flow.client_conn.proxy_mode
+        via = (mode.scheme, mode.address) if isinstance(mode, UpstreamMode) else None
+        context = self.layer.context
+        context.server.via = flow.server_conn.via = via
+        self.layer = HttpLayer(context, HTTPMode.upstream if via else HTTPMode.transparent)
+        self.layer.connections[context.client] = MockServer(flow, context.fork())
 
     async def server_event(self, event: events.Event) -> None:
         if not self.given_up:
@@ -61,6 +79,23 @@ async def send(flow: http.HTTPFlow) -> None:
         raise
     finally:
         del _sending[flow.id]
+
+
+def connect_at_once(wanted: Callable[[connection.Client, tuple[str, int]], bool]) -> None:
+    """Has clients by SOCKS5 or of redirected connections connected to such places before they speak, as mitmproxy does
+    with `connection_strategy=eager`; the others as it does without."""
+
+    def finish_start(self: DestinationKnown) -> layer.CommandGenerator[str | None]:
+        client, server = self.context.client, self.context.server
+        if server.address and server.transport_protocol == "tcp" and wanted(client, (*server.address[:2],)):
+            failed: str | None = yield commands.OpenConnection(server)
+            if failed:
+                vars(self)["_handle_event"] = self.done
+                return failed
+        error: str | None = yield from _finish_start(self)
+        return error
+
+    DestinationKnown.finish_start = finish_start  # type: ignore[method-assign]
 
 
 def hold(flow: http.HTTPFlow, *, held: bool) -> None:

@@ -14,10 +14,11 @@ from typing import Any
 
 from mitmproxy import connection, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
+from mitmproxy.proxy.mode_specs import ReverseMode
 
 from addons.admission import PROXY_NAME, is_base_url
 from addons.affinity import Affinity
-from addons.connections import attend, close_left_over, end, lift_limit
+from addons.connections import attend, close_left_over, connect_at_once, end, lift_limit
 from addons.continuation import Continuation
 from addons.conversations import Conversations
 from addons.credentials import Credentials
@@ -44,6 +45,7 @@ RELOAD_INTERVAL = 1.0  # seconds between two looks at the configuration file
 SWITCH_INTERVAL = 0.0005  # seconds that a thread may go on while another one wants to
 GARBAGE = (10_000, 20, 50)  # objects, and collections of the younger ones, between two collections
 MEMORIES = 1000  # routes with their models that are remembered
+_CLIENT_SPEAKS_FIRST = (80, 443)  # ports
 GRACE = 1.0  # seconds that the hooks of a client's flows may come after the client has gone
 
 logger = logging.getLogger(__name__)
@@ -77,6 +79,7 @@ class State:
         self.keeps_host_header = False  # what the user told mitmproxy; see `load`
         self._eager = True  # likewise
         limit_to(self)
+        connect_at_once(self.server_may_speak_first)
 
     def load(self, loader: Loader) -> None:
         loader.add_option(
@@ -221,6 +224,14 @@ class State:
         """Whether a CONNECT to this host opens the connection before the client has spoken, as mitmproxy does
         unless told otherwise: in some protocols the server speaks first, and a dead host should be a 502."""
         return self._eager and not self.intercepts(host)
+
+    def server_may_speak_first(self, client: connection.Client, address: tuple[str, int]) -> bool:
+        """Likewise where there is no CONNECT. A redirected connection has no name yet: its port tells that a client of
+        the web speaks first. What is behind a reverse listener may be down."""
+        host, port = address
+        if isinstance(client.proxy_mode, ReverseMode) or port in _CLIENT_SPEAKS_FIRST:
+            return False
+        return self.connects_at_once(host)
 
     def count_tokens(self, model: str, request: Request) -> int:
         """How many tokens a prompt has for this model, as far as can be told from here."""

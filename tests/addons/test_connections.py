@@ -14,6 +14,7 @@ from mitmproxy.addons.clientplayback import ReplayHandler
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.proxy import server
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
+from mitmproxy.proxy.layers.modes import DestinationKnown
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.test import tflow
 
@@ -25,6 +26,8 @@ from tests.addons.test_splice import CHANGED
     ("function", "uses"),
     [
         (ReplayHandler.__init__, ["self.done = asyncio.Event()"]),
+        (ReplayHandler.__init__, ["HttpLayer(context, HTTPMode.", "] = MockServer(flow, context.fork())"]),
+        (DestinationKnown.finish_start, ['connection_strategy == "eager"', "self._handle_event = self.done"]),
         (ReplayHandler.replay, ["self.done.wait()"]),
         (ReplayHandler.handle_hook, ["HttpResponseHook", "HttpErrorHook", "self.done.set()"]),
         (ProxyConnectionHandler.handle_hook, ["with self.timeout_watchdog.disarm():", "handle_lifecycle(hook)"]),
