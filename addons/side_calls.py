@@ -1,9 +1,9 @@
 """What clients ask an API's host beside models: settings, policies, telemetry. It passes to that host untouched.
 
-Where the host cannot be reached, which is a reason to have this proxy, such calls are answered here at once. mitmproxy's
-502 is what clients take for a passing fault: Claude Code asks for its settings again and again, and begins 18 seconds
-late. 403 is the word of a proxy that lets nothing through. It is not tried again, and says nothing of what would be
-there: after a 404 a program might believe that its file is gone.
+Where the host cannot be reached, which is a reason to have this proxy, such calls are answered here at once.
+mitmproxy's 502 is what clients take for a passing fault: Claude Code asks for its settings again and again, and begins
+18 seconds late. 403 is the word of a proxy that lets nothing through. It is not tried again, and says nothing of what
+would be there: after a 404 a program might believe that its file is gone.
 """
 
 import time

@@ -27,6 +27,7 @@ WORDS: Mapping[str, str] = {
     "no-tool-call-first": "text until the last message is a reminder to call a tool, then a call",
     "reminders=N": "what else is asked for until the last message is the Nth such reminder, then a call",
     "once": "answers plainly when the last message is a tool's result",
+    "task": 'does what the user asks for: Write the words "…" into the file "…", then read it and say what it says',
     "text-chunks=N": "a text of N chunks",
     "large-arguments=BYTES": "a call with about so many bytes of arguments",
     "delta=N": "text deltas of N characters; 0 puts everything into one chunk",

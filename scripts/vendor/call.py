@@ -115,6 +115,11 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def has_call(value: Any) -> bool:
+    """Whether something in it is to become a call."""
+    return _PLACEHOLDER.search(json.dumps(value)) is not None
+
+
 def fill(value: Any, placeholders: Mapping[str, str]) -> Any:
     """`value` with the placeholders in all its strings replaced. What was put in is not looked at again."""
     match value:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from scripts.vendor import answer, call
+from scripts.vendor import answer, call, task
 from scripts.vendor.answer import Answer, Asked
 from scripts.vendor.behaviour import FAMILIES, Behaviour, read_behaviour
 from scripts.vendor.chat_rules import check_chat
@@ -105,6 +105,9 @@ def choose_answer(asked: Asked, behaviour: Behaviour, identify: Callable[[int], 
     """What is said to this request. `identify` gives the ids that native calls have in place of Kimi's where their
     family gives them no special ones, by the call's number from 0."""
     made = call.offered_call(asked.tools)
+    step = task.next_step(asked) if "task" in behaviour else None
+    if step:
+        made = task.take(step, made)
     if "large-arguments" in behaviour:
         size = behaviour.number("large-arguments") or 0
         made = replace(made, arguments={**made.arguments, "text": "A large argument.\n" * (size // 19)})
@@ -112,7 +115,7 @@ def choose_answer(asked: Asked, behaviour: Behaviour, identify: Callable[[int], 
         delta = {"content": "word "}
         count = behaviour.number("text-chunks") or 0
         return Answer({"content": "word " * count}, deltas=[delta] * count)
-    template = FAMILIES[_family(asked, behaviour)]
+    template = task.say(step, asked, behaviour) if step else FAMILIES[_family(asked, behaviour)]
     ids = {key: identify(number) for key, number in call.IDS.items()} if identify else {}
     placeholders = {**made.placeholders, **ids}
     return replace(

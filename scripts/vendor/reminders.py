@@ -16,9 +16,9 @@ def count_reminders(messages: Sequence[Mapping[str, Any]]) -> int:
     """The reminders behind the instructions and the first user's message, which may speak of tool calls as well;
     0 where the last message holds none."""
     behind = messages[_head(messages) :]
-    counts = [sum(map(_asks, _texts(message))) for message in behind[1:]]
+    counts = [sum(map(_asks, spoken_texts(message))) for message in behind[1:]]
     if behind:
-        counts.insert(0, _added(_texts(behind[0])))
+        counts.insert(0, _added(spoken_texts(behind[0])))
     return sum(counts) if counts and counts[-1] else 0
 
 
@@ -33,7 +33,7 @@ def _added(texts: Sequence[str]) -> int:
     return len(texts[last + 1 :])
 
 
-def _texts(message: Mapping[str, Any]) -> list[str]:
+def spoken_texts(message: Mapping[str, Any]) -> list[str]:
     """What a user or a system says in a message; a tool's result, block or message, is nobody's words."""
     content = message.get("content")
     parts = [part for part in content if isinstance(part, Mapping)] if isinstance(content, list) else []
