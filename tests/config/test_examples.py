@@ -85,4 +85,17 @@ def test_the_demo_serves_the_models_that_the_readme_asks_for() -> None:
     assert {route and (route.provider, route.vendor, route.base_url, route.api_key) for route in chosen} == {
         ("openai", "moonshot", "http://127.0.0.1:9/v1", Secret("demo-key"))
     }
-    assert routes.choose("gpt-5", None) is None
+    for model in ("claude-opus-5-5", "gpt-6.1-sol"):  # what Claude Code and Codex ask for by themselves
+        route = routes.choose(model, None)
+        assert route and "+task" in route.model
+    assert routes.choose("gemini-3-pro", None) is None
+
+
+def test_the_example_for_agents_leads_their_own_models_to_kimi_and_their_helpers_to_a_cheap_one() -> None:
+    routes = Routes(read(CONFIG / "agents.example.yaml", {"OPENROUTER_API_KEY": "sk-or-0123456789"}), random.Random(1))
+    for model in ("claude-opus-5-5", "claude-sonnet-5-5", "gpt-6.1-sol", "gpt-5.4", "kimi-k2"):
+        route = routes.choose(model, None)
+        assert route and route.model == "moonshotai/kimi-k2-thinking" and route.ensure_tool_call
+    for model in ("claude-haiku-5-5", "claude-haiku-4-5-20251001", "gpt-5.4-nano", "gpt-5.4-mini-2026"):
+        route = routes.choose(model, None)
+        assert route and route.model == "moonshotai/kimi-k2-0905" and not route.ensure_tool_call
