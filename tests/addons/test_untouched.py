@@ -9,6 +9,7 @@ import contextlib
 import gzip
 import hashlib
 import json
+import random
 import socket
 import ssl
 import threading
@@ -24,7 +25,7 @@ from tests.addons.origin import Origin, direct, read_message, redirect, tls, tun
 API = "api.openai.com"
 OTHER = "other.test"
 LARGE = 20 << 20
-PATTERN = hashlib.sha256(b"a").digest() * 2048  # 64 KiB
+PATTERN = random.Random(1).randbytes(1 << 16)
 
 type Serve = Callable[[ssl.SSLSocket], None]
 
@@ -257,3 +258,59 @@ def test_100_continue(start: Callable[[int], Any], tmp_path: Path) -> None:
             secured.sendall(b"body")
             assert read_message(secured) == origin.steps[0]
     assert bytes(origin.received[-1]) == request.replace(b"Expect: 100-continue\r\n", b"") + b"body"
+
+
+TRAILED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n"
+
+
+def test_trailers(start: Callable[[int], Any], tmp_path: Path, until: Callable[..., None]) -> None:
+    """mitmproxy cannot do trailers of HTTP/1.1: the body arrives, its end does not, and the log says so."""
+    with Origin(tmp_path, [API]) as origin:
+        origin.steps = (TRAILED,)
+        proxy = start(origin.port)
+        with tunnel(proxy.proxy_url, f"{API}:443") as way, tls(way, API, None) as secured:
+            secured.sendall(b"GET /v1/models HTTP/1.1\r\n" + HEAD + b"\r\n")
+            body = TRAILED.partition(b"0\r\nX-Sum")[0]
+            assert read(secured, len(body)) == body
+            until(lambda: "HTTP trailers are not implemented" in proxy.log())
+
+
+# Hosts without TLS.
+
+
+def test_hosts_in_the_clear(start: Callable[[int], Any]) -> None:
+    """What a client that knows no proxy would send arrives, without the address that a proxy needs; WebSockets too."""
+    with Origin() as origin:
+        origin.steps = (answered(b"Content-Encoding: gzip\r\n", gzip.compress(BODY)),)
+        proxy = start(origin.port)
+        fields = HEAD.replace(API.encode(), OTHER.encode()) + b"Content-Length: %d\r\n\r\n" % len(BODY)
+        with direct(proxy.proxy_url) as connection:
+            connection.sendall(b"POST http://other.test/v1/chat/completions?a=%%20b HTTP/1.1\r\n%b%b" % (fields, BODY))
+            assert read_message(connection) == origin.steps[0]
+        assert bytes(origin.received[-1]) == b"POST /v1/chat/completions?a=%%20b HTTP/1.1\r\n%b%b" % (fields, BODY)
+
+
+UPGRADE = (
+    b"GET /socket HTTP/1.1\r\nHost: other.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\nConnection: Upgrade\r\nX:\r\n\r\n"
+FRAME = b"\x82\x85\x01\x02\x03\x04" + bytes(a ^ b for a, b in zip(b"hello", b"\x01\x02\x03\x04\x01", strict=True))
+
+
+def test_websockets_of_another_host(start: Callable[[int], Any], tmp_path: Path) -> None:
+    """The frames are the client's own, down to their masks."""
+
+    def serve(connection: ssl.SSLSocket) -> None:
+        if read(connection, len(UPGRADE)) == UPGRADE:
+            connection.sendall(SWITCHED)
+            echo(connection)
+
+    with served(server_contexts(tmp_path / "authority.pem", [OTHER])["right"], serve) as port:
+        proxy = start(port)
+        with tunnel(proxy.proxy_url, f"{OTHER}:443") as connection, tls(connection, OTHER, None) as secured:
+            secured.sendall(UPGRADE)
+            assert read(secured, len(SWITCHED)) == SWITCHED
+            for _ in range(3):
+                secured.sendall(FRAME)
+                assert read(secured, len(FRAME)) == FRAME
