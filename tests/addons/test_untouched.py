@@ -126,6 +126,25 @@ def test_a_client_certificate_reaches_another_host(start: Callable[[int], Any], 
     assert presented[0] and presented[0] == presented[1]
 
 
+def test_a_client_certificate_for_the_host_of_an_api(
+    start_proxy: Callable[..., Any], simulator: Any, tmp_path: Path
+) -> None:
+    """A connection that is opened cannot carry it: mitmproxy presents the one that it was given."""
+    context = server_contexts(tmp_path / "authority.pem", [API])["right"]
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(tmp_path / "authority.pem")
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    with served(context, lambda connection: connection.sendall(connection.recv(1) and answer)) as port:
+        arguments, environment = redirect(tmp_path, {API: port})
+        statuses = []
+        for more in ([], ["--set", f"client_certs={tmp_path / 'authority-right.pem'}"]):
+            proxy = start_proxy(arguments=[*arguments, *more], environment=environment)
+            with tunnel(proxy.proxy_url, f"{API}:443") as way, tls(way, API, proxy.ca) as secured:
+                secured.sendall(b"GET /v1/models HTTP/1.1\r\nHost: api.openai.com\r\n\r\n")
+                statuses.append(read_message(secured)[:12])
+    assert statuses == [b"HTTP/1.1 502", b"HTTP/1.1 200"]
+
+
 @pytest.mark.parametrize(
     "spoken",
     [b"\x00\x01\xff no HTTP\r\n\r\n" + bytes(range(256)), b"GET / HTTP/1.1\r\nhOST:  other.test\r\nX:\t1\r\n\r\n"],

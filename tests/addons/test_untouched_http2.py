@@ -1,4 +1,4 @@
-"""HTTP/2 with the host of an API: what another model's request and answer are made of, straight and through the proxy."""
+"""HTTP/2 with the host of an API: another model's request and answer, straight and through the proxy."""
 
 import json
 import ssl
