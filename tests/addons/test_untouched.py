@@ -131,6 +131,8 @@ def test_a_client_certificate_for_the_host_of_an_api(
 ) -> None:
     """A connection that is opened cannot carry it: mitmproxy presents the one that it was given."""
     context = server_contexts(tmp_path / "authority.pem", [API])["right"]
+    # In TLS 1.3 the refusal comes behind the handshake, and mitmproxy (12.3) may pass over it: then the client waits.
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(tmp_path / "authority.pem")
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -142,7 +144,7 @@ def test_a_client_certificate_for_the_host_of_an_api(
             with tunnel(proxy.proxy_url, f"{API}:443") as way, tls(way, API, proxy.ca) as secured:
                 secured.sendall(b"GET /v1/models HTTP/1.1\r\nHost: api.openai.com\r\n\r\n")
                 statuses.append(read_message(secured)[:12])
-    assert statuses == [b"HTTP/1.1 502", b"HTTP/1.1 200"]
+    assert statuses == [b"HTTP/1.1 403", b"HTTP/1.1 200"]  # not reached, in the words of side_calls.py
 
 
 @pytest.mark.parametrize(
