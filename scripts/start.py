@@ -32,6 +32,7 @@ def main(arguments: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 2
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")  # else a log that goes to a file comes at the end
     command = mitmproxy_command(arguments, settings)
     if is_configured(arguments, settings, Path.cwd()):
         os.execv(command[0], command)
