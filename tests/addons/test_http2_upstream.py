@@ -34,7 +34,9 @@ def provider(simulator: Any, tmp_path: Path, confdir: Path, until: Callable[...,
     command = [str(Path(sys.executable).with_name("mitmdump")), "-s", str(tmp_path / "notes.py")]
     command += ["--set", f"confdir={confdir}", "--mode", f"reverse:{simulator.url}@127.0.0.1:{port}"]
     with output.open("wb") as terminal:
-        process = subprocess.Popen(command, env={"NOTES": str(notes), "PYTHONUNBUFFERED": "1"}, stdout=terminal, stderr=terminal)
+        process = subprocess.Popen(
+            command, env={"NOTES": str(notes), "PYTHONUNBUFFERED": "1"}, stdout=terminal, stderr=terminal
+        )
     try:
         until(lambda: b"listening at" in output.read_bytes())
         yield Provider(f"https://localhost:{port}", confdir / "mitmproxy-ca-cert.pem", notes)

@@ -66,6 +66,7 @@ def _opencode_at(provider: str, path: str = "/v1") -> Texts:
     return {".config/opencode/opencode.json": json.dumps(config)}
 
 
+_AI = ("ai@6.0.326", "@ai-sdk/anthropic@3.0.140", "@ai-sdk/openai@3.0.141", "@ai-sdk/openai-compatible@2.0.92")
 _CLINE = ("$folder/node_modules/.bin/cline",)
 
 CLIENTS: Mapping[str, Client] = {
@@ -185,7 +186,7 @@ CLIENTS: Mapping[str, Client] = {
     ),
     "ai": Client(
         "Vercel AI SDK",
-        ("ai@6.0.326", "@ai-sdk/anthropic@3.0.140", "@ai-sdk/openai@3.0.141", "@ai-sdk/openai-compatible@2.0.92"),
+        _AI,
         ("node", "$here/ai_agent.mjs", "$folder", "anthropic", "$prompt"),
         None,
         Way("`ANTHROPIC_BASE_URL=http://127.0.0.1:8000/v1`", {"ANTHROPIC_BASE_URL": "$url/v1"}),
@@ -195,7 +196,7 @@ CLIENTS: Mapping[str, Client] = {
     ),
     "ai-openai": Client(
         "Vercel AI SDK",
-        ("ai@6.0.326", "@ai-sdk/anthropic@3.0.140", "@ai-sdk/openai@3.0.141", "@ai-sdk/openai-compatible@2.0.92"),
+        _AI,
         ("node", "$here/ai_agent.mjs", "$folder", "openai", "$prompt"),
         None,
         Way("`OPENAI_BASE_URL=http://127.0.0.1:8000/v1`", {"OPENAI_BASE_URL": "$url/v1"}),
