@@ -95,7 +95,16 @@ def run(command: Sequence[str], work: Path, environment: Mapping[str, str]) -> t
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            end_left_over(environment["HOME"])
     return code, path.read_text(errors="replace")
+
+
+def end_left_over(home: str) -> None:
+    """Ends the servers that a client has left behind (Cline's), which are known by their home."""
+    for one in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"HOME={home}".encode() in (one / "environ").read_bytes().split(b"\0"):
+                os.kill(int(one.name), signal.SIGTERM)
 
 
 def logged(vendor: Proxy, since: float, until: Callable[..., None]) -> list[dict[str, Any]]:
