@@ -57,6 +57,9 @@ class Development:
         servers = ctx.master.addons.get("proxyserver").servers
         while not all(server.is_running or server.last_exception for server in servers):
             await asyncio.sleep(BEAT / 10)
+        if not all(server.is_running for server in servers):  # why stands in the terminal
+            ctx.master.shutdown()
+            return
         await ctx.master.addons.get("dashboard").running()
 
     async def _hand_over(self) -> None:

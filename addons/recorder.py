@@ -67,19 +67,19 @@ class Recorder:
         """An attempt leaves; with the first one the exchange begins."""
         exchange = attempt.exchange
         if attempt.number == 1:
-            self._state.store.begin_exchange(partial(exchange_begun, attempt))
+            self._state.store.begin_exchange(partial(exchange_begun, attempt), len(exchange.received))
             self._whole(exchange, 0, "client_request", exchange.received)
             exchange.received = b""
         elif tee := self._tees.get((exchange.id, 0, "client_response")):
             tee.mask = Mask(exchange.secrets)  # another provider's are among them now
-        self._state.store.begin_attempt(partial(attempt_begun, attempt))
+        self._state.store.begin_attempt(partial(attempt_begun, attempt), len(upstream_request))
         self._whole(exchange, attempt.number, "upstream_request", upstream_request)
 
     def refused(self, exchange: Exchange, failure: Failure) -> None:
         """The proxy has answered a request itself, with an error: an exchange without an attempt."""
         answer = exchange.head
         assert answer is not None
-        self._state.store.begin_exchange(partial(request_refused, exchange))
+        self._state.store.begin_exchange(partial(request_refused, exchange), len(exchange.received))
         self._whole(exchange, 0, "client_request", exchange.received)
         exchange.received = b""
         self._whole(exchange, 0, "client_response", answer.content or b"")

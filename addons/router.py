@@ -141,6 +141,7 @@ class Router:
         body = _body(flow, strict=exchange.base_url)
         model = body.get("model") if body else None
         exchange.asked = model if isinstance(model, str) else ""
+        exchange.stream = bool(body and body.get("stream"))
         group = self._state.routes.group(exchange.asked, exchange.profile) if exchange.asked else ()
         if body is None or not group:
             if exchange.base_url:

@@ -199,6 +199,8 @@ class SplicedStream(HttpStream):
                 return None
         reply = yield command
         match command:
+            case HttpRequestHeadersHook() if self.flow.request.stream:
+                yield from self._has_time()  # its connection is opened now
             case HttpRequestHook() if self.flow.response is None:
                 self.wire.departs(self.flow)
                 yield from self._has_time()
@@ -304,7 +306,10 @@ class SplicedStream(HttpStream):
         return request
 
     def handle_protocol_error(self, event: Any) -> layer.CommandGenerator[None]:
-        theirs = isinstance(event, ResponseProtocolError) and self._awaits_upstream() and not self._client_has_left()
+        # A request that is streamed on is not complete when there is no connection for it.
+        unsent = self.flow.request.stream and event.code is ErrorCode.CONNECT_FAILED
+        waits = (self._awaits_upstream() or unsent) and not self._client_has_left()
+        theirs = isinstance(event, ResponseProtocolError) and waits
         ours = theirs and self.wire.upstream_failed(self.flow, event.message)
         if not ours or self.flow.is_replay:
             yield from super().handle_protocol_error(event)
@@ -312,6 +317,10 @@ class SplicedStream(HttpStream):
         self.flow.error = flows.Error(event.message)
         if not self.wire.goes_on(self.flow):
             yield from self.send_response()
+            if unsent:  # what is still to come of the request is nobody's
+                yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+                self.flow.live = False
+                yield DropStream(self.stream_id)
             return
         self.server_state = self.state_done
         yield HttpErrorHook(self.flow)

@@ -47,10 +47,12 @@ class BodyEnd(NamedTuple):
 
 
 class Later(NamedTuple):
-    """An entry that the writer makes itself; until then what it is made of takes so many bytes."""
+    """An entry that the writer makes itself; until then what it is made of takes so many bytes. Where it cannot be
+    made, `instead` is written, so that nothing stays as it began."""
 
     make: Callable[[], Entry]
     size: int
+    instead: Callable[[], Entry] | None = None
 
 
 type Item = Entry | Later | Piece | BodyEnd

@@ -10,6 +10,7 @@ A row that is `running` belongs to the process named by its `writer`. That proce
 that was only thought dead (a laptop that slept) is put right when it ends.
 """
 
+import contextlib
 import math
 import os
 import socket
@@ -240,9 +241,10 @@ def _interrupt(connection: Connection, writers: Sequence[str], now: float, stamp
     if not writers:
         return
     left = select(EXCHANGES).where(RUNNING, EXCHANGES.c.writer.in_(writers))
-    found = [document({**row, "state": "interrupted"}, Words()) for row in connection.execute(left).mappings()]
-    if found:
-        connection.execute(insert(DOCUMENTS), found)
+    for row in connection.execute(left).mappings().all():
+        # Of two exchanges whose numbers are the same, as those of older versions may be, one can be found by words.
+        with contextlib.suppress(IntegrityError), connection.begin_nested():
+            connection.execute(insert(DOCUMENTS), document({**row, "state": "interrupted"}, Words()))
     running = select(EXCHANGES.c.id).where(RUNNING, EXCHANGES.c.writer.in_(writers))
     attempts = update(ATTEMPTS).where(ATTEMPTS.c.outcome == "running", ATTEMPTS.c.exchange_id.in_(running))
     connection.execute(attempts.values(outcome="interrupted"))

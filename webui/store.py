@@ -48,6 +48,7 @@ from webui.records import (
 from webui.retention import RowTrimmer
 from webui.rows import Change, RowWriter, storable
 
+LOG_ERROR, UNTOLD = "log_error", "how it ended could not be told"  # of a row whose end raised an error
 LINGER = 0.2  # seconds during which a batch collects; about what a crash may cost
 SIGN = 10.0  # seconds between two signs of life; losses are told sooner
 REST = 0.05  # seconds between two steps of deleting, where nothing else is to be done
@@ -148,27 +149,35 @@ class Store(Reader):
     # What follows takes a record, or what makes it: then that is called in the writer's thread, and `size` is how many
     # bytes are kept for it until then.
 
-    def begin_exchange(self, record: ExchangeRecord | Callable[[], ExchangeRecord]) -> None:
+    def begin_exchange(self, record: ExchangeRecord | Callable[[], ExchangeRecord], size: int = 0) -> None:
         """Makes the row of an exchange, `running`."""
-        self._put(Later(record, 0) if callable(record) else record)
+        self._put(Later(record, size) if callable(record) else record)
 
     def finish_exchange(
         self, exchange_id: str, outcome: ExchangeOutcome | Callable[[], ExchangeOutcome], size: int = 0
     ) -> None:
         """Completes the row of an exchange."""
         end = partial(ExchangeEnd, exchange_id)
-        self._put(Later(lambda: end(outcome()), size) if callable(outcome) else end(outcome))
+        if callable(outcome):
+            instead = partial(ExchangeOutcome, self._clock(), "failed", error_type=LOG_ERROR, error_message=UNTOLD)
+            self._put(Later(lambda: end(outcome()), size, lambda: end(instead())))
+        else:
+            self._put(end(outcome))
 
-    def begin_attempt(self, record: AttemptRecord | Callable[[], AttemptRecord]) -> None:
+    def begin_attempt(self, record: AttemptRecord | Callable[[], AttemptRecord], size: int = 0) -> None:
         """Makes the row of an attempt, its outcome `running`."""
-        self._put(Later(record, 0) if callable(record) else record)
+        self._put(Later(record, size) if callable(record) else record)
 
     def finish_attempt(
         self, exchange_id: str, number: int, outcome: AttemptOutcome | Callable[[], AttemptOutcome], size: int = 0
     ) -> None:
         """Completes the row of an attempt."""
         end = partial(AttemptEnd, exchange_id, number)
-        self._put(Later(lambda: end(outcome()), size) if callable(outcome) else end(outcome))
+        if callable(outcome):
+            instead = partial(AttemptOutcome, "failed", UNTOLD, LOG_ERROR)
+            self._put(Later(lambda: end(outcome()), size, lambda: end(instead())))
+        else:
+            self._put(end(outcome))
 
     def append_blob(self, exchange_id: str, attempt: int, kind: str, data: bytes) -> None:
         """Adds a piece, best of some 64 KiB, to a body; `data` is kept, not copied. `kind` is one of
@@ -223,21 +232,23 @@ class Store(Reader):
                 case BodyEnd(key, lost):
                     self._append(key, pieces.pop(key, []))
                     self._end_body(key, lost)
-                case Later(make, size):
-                    self._enter(make, size)
+                case Later():
+                    self._enter(item)
                 case _:
                     self._hand_on(self._entries.changes(self._as_kept(item)))
         for key, rest in pieces.items():
             self._append(key, rest)
 
-    def _enter(self, make: Callable[[], Entry], size: int) -> None:
+    def _enter(self, later: Later) -> None:
         try:
-            entry = make()
+            entry = later.make()
         except Exception as error:
             self._backlog.note(error, failed=1)
-            self._backlog.settle(1, size)
-            return
-        self._hand_on(self._entries.changes(self._as_kept(entry)), size)
+            if later.instead is None:
+                self._backlog.settle(1, later.size)
+                return
+            entry = later.instead()
+        self._hand_on(self._entries.changes(self._as_kept(entry)), later.size)
 
     def _as_kept(self, entry: Entry) -> Entry:
         """The entry without what this mode does not keep."""

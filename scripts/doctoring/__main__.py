@@ -11,7 +11,7 @@ from pathlib import Path
 from scripts.doctoring.authority import check_authority
 from scripts.doctoring.claude import check_claude
 from scripts.doctoring.clients import check_other_clients
-from scripts.doctoring.findings import Finding, Surroundings
+from scripts.doctoring.findings import Finding, Surroundings, problem
 from scripts.doctoring.listeners import check_base_url, check_dashboard, check_proxy
 from scripts.doctoring.machine import check_disk, check_python
 from scripts.doctoring.models import check_models, read_settings
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
             calls=options.call,
         )
     )
-    findings = {heading: [one for check in checks for one in check(around)] for heading, checks in CHECKS.items()}
+    findings = {heading: [one for check in checks for one in run(check, around)] for heading, checks in CHECKS.items()}
     findings["Models"] = [*found, *findings["Models"]]
     bad = any(one.level == "problem" for some in findings.values() for one in some)
     if options.json:
@@ -55,6 +55,15 @@ def main(arguments: Sequence[str]) -> int:
     else:
         print(report(findings, coloured=sys.stdout.isatty()))
     return int(bad)
+
+
+def run(check: Callable[[Surroundings], Iterator[Finding]], around: Surroundings) -> Iterator[Finding]:
+    """What a check finds; where it fails itself, the others go on."""
+    try:
+        yield from check(around)
+    except Exception as error:
+        name = check.__name__.removeprefix("check_")
+        yield problem(f"the check of {name} failed: {type(error).__name__}", "look at the values of what it reads")
 
 
 def report(findings: Mapping[str, Sequence[Finding]], *, coloured: bool) -> str:

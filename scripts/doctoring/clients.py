@@ -12,20 +12,25 @@ from dotenv import dotenv_values
 from scripts.doctoring.findings import Finding, Surroundings, warning
 from scripts.doctoring.variables import check_base_url
 
+_OURS = ("anthropic", "openai", "moonshotai", "openrouter")  # providers of opencode that the proxy stands for
+# What JSON with comments has beside JSON; strings are passed over.
+_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/', re.S)
+_TRAILING = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.S)
+
 
 def check_other_clients(around: Surroundings) -> Iterator[Finding]:
     """Codex, opencode and Qwen Code; who is not there is not spoken of."""
     for path, name, url in _base_urls(around):
         for finding in check_base_url(around, name, url, f"take {name} out of that file"):
             yield Finding(finding.level, f"{path}: {finding.said}", finding.remedy)
-    for path in (around.home / ".codex" / "config.toml", *_opencode_files(around), around.home / ".qwen/settings.json"):
+    for path in (_codex(around), *_opencode_files(around), around.home / ".qwen/settings.json"):
         if path.is_file() and not _read(path):
             yield warning(f"{path} cannot be read, or is empty", "correct it: the client may pass over it")
 
 
 def _base_urls(around: Surroundings) -> Iterator[tuple[Path, str, str]]:
     """Files, the setting in them, and where it leads."""
-    codex = around.home / ".codex" / "config.toml"
+    codex = _codex(around)
     settings = _read(codex)
     if isinstance(url := settings.get("openai_base_url"), str):
         yield codex, "openai_base_url", url
@@ -35,15 +40,28 @@ def _base_urls(around: Surroundings) -> Iterator[tuple[Path, str, str]]:
     for path in _opencode_files(around):
         for name, provider in _mapping(_read(path).get("provider")).items():
             url = _mapping(_mapping(provider).get("options")).get("baseURL")
-            if isinstance(url, str):
+            if isinstance(url, str) and name in _OURS:
                 yield path, f"baseURL of the provider {name}", url
     for path in (around.home / ".qwen" / ".env", around.directory / ".qwen" / ".env"):
-        if path.is_file() and (url := dotenv_values(path).get("OPENAI_BASE_URL")):
+        if url := _dotenv(path).get("OPENAI_BASE_URL"):
             yield path, "OPENAI_BASE_URL", url
 
 
+def _codex(around: Surroundings) -> Path:
+    own = around.environment.get("CODEX_HOME")
+    return (Path(own).expanduser() if own else around.home / ".codex") / "config.toml"
+
+
+def _dotenv(path: Path) -> Mapping[str, str | None]:
+    try:
+        return dotenv_values(path) if path.is_file() else {}
+    except (OSError, ValueError):
+        return {}
+
+
 def _opencode_files(around: Surroundings) -> tuple[Path, ...]:
-    folder = around.home / ".config" / "opencode"
+    own = around.environment.get("XDG_CONFIG_HOME")
+    folder = (Path(own) if own else around.home / ".config") / "opencode"
     return folder / "opencode.json", folder / "opencode.jsonc", around.directory / "opencode.json"
 
 
@@ -53,9 +71,13 @@ def _read(path: Path) -> Mapping[str, Any]:
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".toml":
             return tomllib.loads(text)
-        return _mapping(json.loads(re.sub(r"^\s*//.*$", "", text, flags=re.M)))
+        return _mapping(json.loads(_TRAILING.sub(_kept, _COMMENT.sub(_kept, text))))
     except (OSError, ValueError):
         return {}
+
+
+def _kept(found: re.Match[str]) -> str:
+    return found[1] or ""
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

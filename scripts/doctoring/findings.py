@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from config.settings import Settings
 from scripts.start import api_port, dashboard_target, proxy_port
@@ -31,6 +32,16 @@ def warning(said: str, remedy: str) -> Finding:
 
 def problem(said: str, remedy: str) -> Finding:
     return Finding("problem", said, remedy)
+
+
+def place_of(url: str) -> tuple[str, int | None, str]:
+    """The host, port and path of a URL, with or without its scheme; never the password in it. Empty where there is
+    none."""
+    try:
+        parts = urlsplit(url if "//" in url else f"//{url}")
+        return (parts.hostname or "").lower(), parts.port, parts.path.rstrip("/")
+    except ValueError:
+        return "", None, ""
 
 
 @dataclass(frozen=True, slots=True)

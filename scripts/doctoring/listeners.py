@@ -29,10 +29,12 @@ def check_proxy(around: Surroundings) -> Iterator[Finding]:
         )
         return
     authority = around.confdir / CERTIFICATE
-    if not authority.is_file():
-        return
     try:
-        _shake_hands(host, port, ssl.create_default_context(cafile=authority))
+        trusted = ssl.create_default_context(cafile=authority)
+    except OSError:
+        return  # check_authority tells
+    try:
+        _shake_hands(host, port, trusted)
     except ssl.SSLCertVerificationError as error:
         yield problem(
             f"the proxy at {place} shows certificates that {authority} does not vouch for: {error.verify_message}",
@@ -55,7 +57,8 @@ def check_base_url(around: Surroundings) -> Iterator[Finding]:
             )
         return
     said = _get(f"http://{host}:{port}/v1/doctor", "")
-    message = (said.get("error") or {}).get("message", "") if said else ""
+    error = said.get("error") if said else None
+    message = str(error.get("message")) if isinstance(error, dict) else ""
     if "is not served here" in message or "KIMI_PROXY_API_KEY" in message:
         yield ok(f"the base URL is http://{host}:{port}")
     else:
@@ -73,11 +76,16 @@ def check_dashboard(around: Surroundings) -> Iterator[Finding]:
         return
     token = around.variables.get("DASHBOARD_TOKEN", "")
     health = _get(f"http://{host}:{port}/healthz", token)
-    if health is None or "status" not in health:
+    if health is None or health.get("status") not in ("ok", "degraded"):
         yield _stranger("dashboard", port, "DASHBOARD_ADDRESS")
         return
     log = health.get("log") or {}
-    if said := log.get("problem"):
+    if "log" not in health:
+        yield problem(
+            f"the dashboard at http://{host}:{port} says nothing without its token",
+            "set DASHBOARD_TOKEN here as it is set where the proxy runs",
+        )
+    elif said := log.get("problem") or log.get("error"):
         yield problem(f"the log: {said}", "make room on its disk, or look at what the proxy's terminal says of the log")
     else:
         yield ok(f"the dashboard is at http://{host}:{port}")

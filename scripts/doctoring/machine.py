@@ -19,7 +19,7 @@ def check_python(around: Surroundings) -> Iterator[Finding]:
 
 def check_disk(around: Surroundings) -> Iterator[Finding]:
     """Where the log is, or will be."""
-    if around.settings is None or around.variables.get("LOG_DB_URL"):
+    if around.settings is None or around.settings.log_mode == "off" or around.variables.get("LOG_DB_URL"):
         return
     folder = (around.directory / around.settings.log_db_path).parent
     there = next(path for path in (folder, *folder.parents) if path.exists())

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from config.addresses import host_of
+from config.addresses import API_HOSTS, host_of
 from config.checks import SettingsError
 from config.load import load, read_environment
 from config.routes import Routes
@@ -45,7 +45,11 @@ _BEGINNINGS = (
     ("api.anthropic.com", "sk-ant-"),
     ("api.groq.com", "gsk_"),
 )
-_PLACEHOLDER = re.compile(r"(?i)(?:sk-)?(?:\.{3}|…|x{3,}|<.*>|\*+|(?:your|my|the)[-_ ].*|change[-_ ]?me|todo|\$.*)")
+_PUBLIC = {*API_HOSTS, *(domain for domain, _ in _BEGINNINGS)}  # a gateway elsewhere may take any key
+_PLACEHOLDER = re.compile(
+    r"(?i)(?:sk-)?(?:\.{3}|…|x{3,}|<.*>|\*+|change[-_ ]?me|todo|\$.*"
+    r"|(?:your|my|the)[-_ ](?:[a-z]+[-_ ])*(?:key|token|secret)(?:[-_ ]here)?)"
+)
 _QUOTES = "\"'`“”"
 
 
@@ -89,10 +93,9 @@ def check_models(around: Surroundings) -> Iterator[Finding]:
         elif key and (key[0] in _QUOTES or key[-1] in _QUOTES):
             yield problem(f"the API key of {name} is written in quotes that are part of it", "take the quotes away")
         for domain, beginning in _BEGINNINGS:
-            other = next((begin for _, begin in _BEGINNINGS if begin != beginning and key.startswith(begin)), None)
-            if host.endswith(domain) and other:
+            if key.startswith(beginning) and host in _PUBLIC - {domain}:
                 yield problem(
-                    f"the API key of {name} is another provider's: it begins with {other}, not {beginning}",
+                    f"the API key of {name} is another provider's: it begins with {beginning}, as those of {domain}",
                     "look at which variable the entry takes",
                 )
         for retired in RETIRED:

@@ -84,7 +84,10 @@ def _judge(name: str, url: str, status: int) -> Finding:
         return warning(
             f"{name}: {url} is busy or broken just now ({status})", "try again later, or add a second provider"
         )
-    return problem(f"{name}: {url} refuses a plain request ({status})", "look at what the entry adds under `body`")
+    return warning(
+        f"{name}: {url} refuses a plain request ({status})",
+        "ask it by the proxy, which puts right what it knows; else look at what the entry adds under `body`",
+    )
 
 
 def _clock_error(date: str) -> float | None:

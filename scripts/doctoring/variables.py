@@ -5,10 +5,9 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from config.addresses import API_HOSTS
-from scripts.doctoring.findings import Finding, Surroundings, problem, warning
+from scripts.doctoring.findings import Finding, Surroundings, place_of, problem, warning
 from scripts.doctoring.listeners import answers
 from scripts.doctoring.models import hosts_of
 
@@ -33,12 +32,12 @@ def check_variables(around: Surroundings) -> Iterator[Finding]:
 
 def check_base_url(around: Surroundings, name: str, url: str, otherwise: str) -> Iterator[Finding]:
     """A base URL that a client was given in the setting `name`; `otherwise` is how it is taken away."""
-    parts = urlsplit(url)
-    host, path = (parts.hostname or "").lower(), parts.path.rstrip("/")
-    ours = host in _LOCAL and parts.port == around.api[1]
+    host, port, path = place_of(url)
+    place = f"{host}:{port}" if port else host or "no host"
+    ours = host in {*_LOCAL, around.api[0]} and port == around.api[1]
     if not ours and host not in {*API_HOSTS, *hosts_of(around)}:
         yield problem(
-            f"{name} leads to {parts.netloc or 'no host'}, which the proxy does not decrypt",
+            f"{name} leads to {place}, which the proxy does not decrypt",
             f"{otherwise}, or set it to the proxy's base URL ({_base_url(around, name)})",
         )
     elif ours and "ANTHROPIC" in name and path.endswith("/v1"):
@@ -69,9 +68,9 @@ def _check_proxies(around: Surroundings) -> Iterator[Finding]:
             )
     for name in ("HTTPS_PROXY", "https_proxy"):
         if url := around.environment.get(name):
-            parts = urlsplit(url if "//" in url else f"//{url}")
-            if parts.hostname and parts.port and not answers(parts.hostname, parts.port):
-                yield problem(f"{name} names {parts.hostname}:{parts.port}, where nothing listens", f"unset {name}")
+            host, port, _ = place_of(url)
+            if host and port and not answers(host, port):
+                yield problem(f"{name} names {host}:{port}, where nothing listens", f"unset {name}")
                 break
     kept = re.split(r"[\s,]+", f"{around.environment.get('NO_PROXY', '')},{around.environment.get('no_proxy', '')}")
     hosts = {*API_HOSTS, *hosts_of(around)} - _LOCAL
@@ -104,7 +103,11 @@ def _check_node(around: Surroundings) -> Iterator[Finding]:
     node = shutil.which("node", path=around.environment.get("PATH"))
     if node is None:
         return
-    said = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout.strip()
+    try:
+        done = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return
+    said = done.stdout.strip()
     match = re.match(r"v(\d+)\.", said)
     if match and int(match[1]) < _NODE:
         yield warning(

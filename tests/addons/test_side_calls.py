@@ -28,19 +28,44 @@ def deaf_port() -> Iterator[int]:
         yield int(deaf.getsockname()[1])
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_host_that_refuses_is_told_in_words_that_end_the_attempts(proxy: Any, closed_port: int, method: str) -> None:
-    with proxy.client(through=True) as client:
-        answer = client.request(method, f"http://127.0.0.1:{closed_port}{SETTINGS}")
-    assert answer.status_code == 403
+def pieces() -> Iterator[bytes]:
+    for number in range(5):
+        time.sleep(0.05)
+        yield b"%d" % number * 1000
+
+
+BODIES = {
+    "nothing": lambda: None,
+    "a body": lambda: b'{"events": [1]}',
+    "a large body": lambda: b"x" * 400_000,  # as Claude Code sends its events
+    "a body in pieces": pieces,
+}
+
+
+@pytest.mark.parametrize("http2", [False, True], ids=["HTTP/1.1", "HTTP/2"])
+@pytest.mark.parametrize("body", BODIES)
+def test_a_host_that_refuses_is_told_in_words_that_end_the_attempts(
+    proxy: Any, simulator: Any, closed_port: int, body: str, http2: bool
+) -> None:
+    scheme = "https" if http2 else "http"
+    with proxy.client(through=True, http2=http2) as client:
+        url = f"{scheme}://127.0.0.1:{closed_port}{SETTINGS}"
+        for _ in range(2):  # the second by the same connection
+            content = BODIES[body]()
+            answer = client.request("POST" if content else "GET", url, content=content)
+            assert answer.status_code == 403
     assert answer.json()["error"]["type"] == "permission_error"
     assert answer.json()["error"]["message"].startswith("kimi-proxy: 127.0.0.1 cannot be reached: ")
 
 
-def test_a_host_that_takes_no_connection_is_not_waited_for(proxy: Any, deaf_port: int) -> None:
+@pytest.mark.parametrize("body", BODIES)
+def test_a_host_that_takes_no_connection_is_not_waited_for(proxy: Any, deaf_port: int, body: str) -> None:
     with proxy.client(through=True) as client:
         began = time.monotonic()
-        answer = client.get(f"http://127.0.0.1:{deaf_port}{SETTINGS}")
+        content = BODIES[body]()
+        answer = client.request(
+            "POST" if content else "GET", f"http://127.0.0.1:{deaf_port}{SETTINGS}", content=content
+        )
         took = time.monotonic() - began
     assert answer.status_code == 403
     assert took < 15  # TCP itself gives up after two minutes

@@ -202,7 +202,7 @@ PLANTED: Mapping[str, tuple[Callable[[Place], object], str, str]] = {
         lambda place: in_config(
             place, provider_config={"base_url": "https://openrouter.ai/api/v1", "api_key": "sk-ant-0123456789abcdef"}
         ),
-        "begins with sk-ant-, not sk-or-",
+        "begins with sk-ant-, as those of api.anthropic.com",
         "which variable",
     ),
     "a retired model": (
@@ -238,7 +238,7 @@ VARIABLES = {
     "SSL_CERT_FILE": "/nowhere/roots.pem",
     "ANTHROPIC_BASE_URL": "http://127.0.0.1:{api}/v1",
     "OPENAI_BASE_URL": "http://127.0.0.1:{api}",
-    "OPENAI_API_BASE": "https://gateway.example/v1",
+    "OPENAI_API_BASE": "https://user:a-password@gateway.example/v1",
     "CLAUDE_CODE_USE_VERTEX": "1",
 }
 ASTRAY = (
@@ -258,6 +258,13 @@ def test_variables_that_lead_astray(place: Place) -> None:
     found = place.doctor(**{name: value.format(**ports) for name, value in VARIABLES.items()})
     for said, remedy in ASTRAY:
         assert_found(found, said, remedy.format(**ports))
+    assert "a-password" not in json.dumps(found)
+
+
+def test_values_that_are_none_cost_no_report(place: Place) -> None:
+    found = place.doctor(OPENAI_API_BASE="http://127.0.0.1:port/v1", HTTPS_PROXY="http://[::", KIMI_PROXY_PORT="x")
+    assert any("the check of proxy failed: ValueError" in one["said"] for one in found)
+    assert any("the configuration is sound" in one["said"] for one in found)
 
 
 # Files of clients, all at once; likewise.
@@ -265,7 +272,12 @@ FILES = {
     ".claude/settings.json": {"env": {"ANTHROPIC_BASE_URL": "https://one.example", "CLAUDE_CODE_USE_BEDROCK": "1"}},
     ".claude/settings.local.json": {"env": {"HTTPS_PROXY": "http://proxy.example:3128"}},
     ".codex/config.toml": 'model_provider = "mine"\n[model_providers.mine]\nbase_url = "https://two.example/v1"\n',
-    ".config/opencode/opencode.json": {"provider": {"openai": {"options": {"baseURL": "https://three.example/v1"}}}},
+    ".config/opencode/opencode.jsonc": """{ // mine
+        "provider": { /* two */
+            "openai": {"options": {"baseURL": "https://three.example/v1"}}, // led elsewhere
+            "ollama": {"options": {"baseURL": "http://127.0.0.1:11434/v1"}},
+        },
+    }""",
     ".qwen/.env": "OPENAI_BASE_URL=https://four.example/v1\n",
 }
 IN_FILES = (
@@ -273,7 +285,7 @@ IN_FILES = (
     ("settings.json sends Claude Code to another cloud by CLAUDE_CODE_USE_BEDROCK", "take CLAUDE_CODE_USE_BEDROCK out"),
     ("settings.local.json sets HTTPS_PROXY, which counts over", "take HTTPS_PROXY out of `env`"),
     ("config.toml: base_url of the provider mine leads to two.example", "out of that file"),
-    ("opencode.json: baseURL of the provider openai leads to three.example", "out of that file"),
+    ("opencode.jsonc: baseURL of the provider openai leads to three.example", "out of that file"),
     (".env: OPENAI_BASE_URL leads to four.example", "out of that file"),
 )
 
@@ -284,6 +296,15 @@ def test_settings_files_that_lead_astray(place: Place) -> None:
     found = place.doctor()
     for said, remedy in IN_FILES:
         assert_found(found, said, remedy)
+    assert not any("ollama" in one["said"] or "cannot be read" in one["said"] for one in found)
+
+
+def test_settings_that_are_meant_so_are_no_problem(place: Place) -> None:
+    ours = f"http://127.0.0.1:{place.variables['KIMI_PROXY_PORT']}"
+    write(place.folder / "own" / "settings.json", json.dumps({"env": {"HTTPS_PROXY": ours}}))
+    in_config(place, provider_config={"api_key": "my-vllm-key-9f3a77", "base_url": "http://127.0.0.1:1/v1"})
+    found = place.doctor(CLAUDE_CONFIG_DIR=str(place.folder / "own"))
+    assert [one for one in found if one["level"] == "problem"] == []
 
 
 def test_settings_files_that_cannot_be_read_are_told(place: Place) -> None:
@@ -298,7 +319,7 @@ class _Stranger(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(b"<h1>something else</h1>")
+        self.wfile.write(b'{"error": "Not Found", "status": 404}')
 
     def log_message(self, format: str, *arguments: Any) -> None:
         pass

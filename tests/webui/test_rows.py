@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import insert, select, text
 
 from webui.database import parse_location, writer_engine
+from webui.records import number_of
 from webui.rows import STALE, Change, RowWriter, process_exists, storable
 from webui.tables import ATTEMPTS, EXCHANGES, WRITERS
 
@@ -192,6 +193,25 @@ def test_what_a_dead_process_left_is_interrupted(
     word = "interrupted" if interrupted else "running"
     assert [row.state for row in stored(database)] == [word, "complete", "running"]
     assert [row.outcome for row in stored(database, ATTEMPTS)] == ["failed", word, "running"]
+
+
+@BOTH
+def test_of_interrupted_exchanges_with_one_number_all_are_interrupted(rows: RowWriter, database: str) -> None:
+    """Ids of older versions share numbers within a millisecond."""
+    rows.flush(NOW)
+    (own,) = stored(database, WRITERS)
+    dead = {"id": "other", "host": own.host, "pid": dead_process(), "started_at": NOW, "seen_at": NOW}
+    left = [A, B]
+    assert number_of(left[0]) == number_of(left[1])
+    execute(
+        database,
+        insert(WRITERS).values(**dead, dropped=0, failed=0),
+        *[insert(EXCHANGES).values(id=one, writer="other", state="running", started_at=NOW) for one in left],
+    )
+    rows.sign(NOW, LOSSES)
+    assert rows.flush(NOW) == []
+    assert [row.state for row in stored(database)] == ["interrupted", "interrupted"]
+    assert rows.flush(NOW) == []
 
 
 @BOTH

@@ -12,6 +12,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -400,6 +401,24 @@ def test_a_row_that_cannot_be_stored_takes_no_other_with_it(store: Store) -> Non
     assert store.counters().failed == 1
     while nested:
         nested = nested[0]  # taken apart one by one: all at once is too deep as well
+
+
+@BOTH
+def test_an_end_that_cannot_be_told_still_ends_the_row(store: Store) -> None:
+    def raising() -> NoReturn:
+        raise LookupError("what was to be told")
+
+    exchange_id = begin(store)
+    store.begin_attempt(AttemptRecord(exchange_id, 1, NOW))
+    store.finish_attempt(exchange_id, 1, raising)
+    store.finish_exchange(exchange_id, raising)
+    settle(store)
+    row = store.get_exchange(exchange_id)
+    assert row and (row["state"], row["error_type"]) == ("failed", "log_error")
+    (attempt,) = store.attempts(exchange_id)
+    assert (attempt["outcome"], attempt["error_type"]) == ("failed", "log_error")
+    assert store.counters().failed == 2
+    assert "what was to be told" in (store.counters().last_error or "")
 
 
 @BOTH
