@@ -57,7 +57,14 @@ def servers() -> Iterator[tuple[Server, Server]]:
 
 @pytest.fixture(scope="module")
 def shared(servers: tuple[Server, Server], start_shared: Any) -> Any:
-    return start_shared(config=json.dumps({"models": models(*servers)}))  # too much for a variable
+    proxy = start_shared(config=json.dumps({"models": models(*servers)}))  # too much for a variable
+    # What a proxy loads with its first requests is no time that clients are made to wait.
+    for path, name in (("chat/completions", "openai_chat"), ("messages", "anthropic_messages")):
+        for stream in (True, False):
+            body = {"model": f"NONE-{name}-{stream}", "stream": stream, "max_tokens": 99}
+            body["messages"] = [{"role": "user", "content": "hello"}]
+            assert proxy.client().post(f"/v1/{path}", json=body).status_code == 200
+    return proxy
 
 
 @pytest.fixture(autouse=True)
