@@ -6,7 +6,9 @@ import pytest
 from scripts.vendor.kimi import chat_reply
 from transforms.custom_input import FIELD
 
-TASK = 'Write the words "seven quiet foxes" into the file "/work/foxes.txt", then read the file and say what it says.'
+TASK = (
+    'Write the words "seven quiet foxes" into the file "/home/me/foxes.txt", then read the file and say what it says.'
+)
 USER = {"role": "user", "content": TASK}
 TEXT = {"type": "string"}
 
@@ -40,9 +42,9 @@ def called(answer: Any) -> tuple[str, Any]:
 
 
 def test_it_writes_reads_and_says_what_it_has_read() -> None:
-    written = {"file_path": "/work/foxes.txt", "content": "seven quiet foxes\n"}
+    written = {"file_path": "/home/me/foxes.txt", "content": "seven quiet foxes\n"}
     assert called(message()) == ("Write", written)
-    assert called(message(results=1)) == ("Read", {"file_path": "/work/foxes.txt"})
+    assert called(message(results=1)) == ("Read", {"file_path": "/home/me/foxes.txt"})
     last = message(results=2)
     assert last["content"] == "The file says: seven quiet foxes" and "tool_calls" not in last
 
@@ -52,13 +54,13 @@ def test_what_it_says_is_from_the_result() -> None:
     assert message(messages=[USER, RESULTS[0], lost])["content"] == "The file was not read."
 
 
-SHELL = "printf '%s\\n' 'seven quiet foxes' > /work/foxes.txt"
+SHELL = "printf '%s\\n' 'seven quiet foxes' > /home/me/foxes.txt"
 
 
 @pytest.mark.parametrize(
     ("offered", "expected"),
     [
-        (tool("write", "filePath", "content", filePath=TEXT, content=TEXT), {"filePath": "/work/foxes.txt"}),
+        (tool("write", "filePath", "content", filePath=TEXT, content=TEXT), {"filePath": "/home/me/foxes.txt"}),
         (BASH, {"command": SHELL, "description": "express"}),
         (tool("exec_command", "cmd", cmd=TEXT, yield_time_ms={"type": "number"}), {"cmd": SHELL}),
         (tool("shell", "command", command={"type": "array", "items": TEXT}), {"command": ["bash", "-lc", SHELL]}),
@@ -76,7 +78,7 @@ def test_each_agent_has_its_own_tools(offered: Any, expected: dict[str, Any]) ->
 
 
 def test_a_shell_reads_where_nothing_else_does() -> None:
-    assert called(message(tools=[BASH], results=1))[1]["command"] == "cat /work/foxes.txt"
+    assert called(message(tools=[BASH], results=1))[1]["command"] == "cat /home/me/foxes.txt"
 
 
 def test_the_defects_are_there_all_the_same() -> None:
