@@ -95,6 +95,7 @@ def connect_at_once(wanted: Callable[[connection.Client, tuple[str, int]], bool]
         error: str | None = yield from _finish_start(self)
         return error
 
+    # mitmproxy asks nobody here, so its method is replaced, which mypy refuses for any class.
     DestinationKnown.finish_start = finish_start  # type: ignore[method-assign]
 
 

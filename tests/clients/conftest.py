@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 
 from scripts.vendor.server import Simulator
-from tests.addons.conftest import Proxy, confdir, session_simulator, start_shared, until  # noqa: F401
+from tests.addons import conftest as addons
 from tests.clients.defects import routes
 from tests.clients.programs import CLIENTS
 from tests.clients.results import RESULTS, cells, table
+
+# pytest finds fixtures by the names in a conftest; the proxies and the vendor are those of the addons' tests.
+confdir, until = addons.confdir, addons.until
+session_simulator, start_shared = addons.session_simulator, addons.start_shared
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,7 +38,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def vendor(request: pytest.FixtureRequest, start_shared: Any, session_simulator: Simulator) -> Iterator[Proxy]:  # noqa: F811
+def vendor(request: pytest.FixtureRequest, start_shared: Any, session_simulator: Simulator) -> Iterator[addons.Proxy]:
     """The proxy before a vendor that is wrong in one way."""
     proxy = start_shared(routes(request.param, session_simulator.url))
     yield proxy
