@@ -3,7 +3,6 @@ another model and another host pass untouched. Behind a company's proxy nothing 
 
 import json
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 
 from tests.addons.conftest import free_port
 from tests.addons.origin import Origin, direct, read_message, redirect, tls
-from tests.addons.ways import USER, Company, company, connect
+from tests.addons.ways import GREETING, USER, Company, company, connect, greeting
 
 API = "api.openai.com"
 OTHER = "other.test"
@@ -157,20 +156,11 @@ def test_attempts_take_their_clients_way_also_beside_other_listeners(start: Any,
 
 @pytest.mark.parametrize("mode", ["regular", "socks5"])
 def test_where_the_server_speaks_first(mode: str, start: Any) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        proxy, _ = start(mode, **{"mail.test": listener.getsockname()[1]})
-
-        def greet() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.sendall(b"220 hello\r\n")
-
-        thread = threading.Thread(target=greet)
-        thread.start()
+    with greeting() as port:
+        proxy, _ = start(mode, **{"mail.test": port})
         with connect(mode, proxy.proxy_url, "mail.test", 25) as connection:
             connection.settimeout(5)
-            assert connection.recv(100) == b"220 hello\r\n"
-        thread.join()
+            assert connection.recv(100) == GREETING
 
 
 def test_reverse_to_a_host_of_an_api(start: Any, start_proxy: Any, origin: Origin, simulator: Any) -> None:

@@ -17,6 +17,7 @@ import pytest
 from tests.addons.conftest import free_port
 from tests.addons.origin import Origin, read_message, redirect, tls
 from tests.addons.test_modes import API, OTHER, asking, calls, post
+from tests.addons.ways import GREETING, greeting
 
 SPACE, OUTER, INNER = "kimi-test", "kimi-outer", "kimi-inner"
 GATEWAY, CLIENT = "198.18.77.1", "198.18.77.2"  # of the range for tests of networks (RFC 2544)
@@ -146,16 +147,7 @@ def test_who_is_not_of_this_machine_presents_our_key(
 
 
 def test_where_the_server_speaks_first(start: Any) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        start(**{MAIL_ADDRESS: listener.getsockname()[1]})
-
-        def greet() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.sendall(b"220 hello\r\n")
-
-        thread = threading.Thread(target=greet)
-        thread.start()
+    with greeting() as port:
+        start(**{MAIL_ADDRESS: port})
         with connect(MAIL_ADDRESS, 25) as connection:
-            assert connection.recv(100) == b"220 hello\r\n"
-        thread.join()
+            assert connection.recv(100) == GREETING

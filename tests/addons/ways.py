@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,3 +69,22 @@ def socks(proxy_url: str, host: str, port: int) -> Iterator[socket.socket]:
 def connect(mode: str, proxy_url: str, host: str, port: int = 443) -> Any:
     """A connection to the host by way of the proxy, as a client of this mode makes it."""
     return socks(proxy_url, host, port) if mode == "socks5" else tunnel(proxy_url, f"{host}:{port}")
+
+
+GREETING = b"220 hello\r\n"
+
+
+@contextlib.contextmanager
+def greeting() -> Iterator[int]:
+    """A mail server's port: it speaks first, to its one client."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(GREETING)
+
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        yield int(listener.getsockname()[1])
+        thread.join()
