@@ -101,8 +101,7 @@ class Recorder:
         self._close(exchange, attempt.number, "upstream_response")
         if times := self._times.pop((exchange.id, attempt.number), None):
             lines = "".join([f"{seconds * 1000:.0f} {size}\n" for seconds, size in times])
-            self._state.store.append_blob(exchange.id, attempt.number, "upstream_times", lines.encode())
-            self._state.store.close_blob(exchange.id, attempt.number, "upstream_times")
+            self._state.store.close_blob(exchange.id, attempt.number, "upstream_times", lines.encode())
         ended = partial(attempt_ended, attempt, attempt.elapsed())
         self._state.store.finish_attempt(exchange.id, attempt.number, ended, _size(attempt.flow.request))
 
@@ -113,8 +112,7 @@ class Recorder:
         self._state.store.finish_exchange(exchange.id, partial(exchange_ended, exchange, exchange.elapsed()), size)
 
     def _whole(self, exchange: Exchange, attempt: int, kind: str, data: bytes) -> None:
-        self._add(exchange, attempt, kind, data)
-        self._close(exchange, attempt, kind)
+        self._state.store.close_blob(exchange.id, attempt, kind, Mask(exchange.secrets).clean(data))
 
     def _add(self, exchange: Exchange, attempt: int, kind: str, data: bytes) -> None:
         body = exchange.id, attempt, kind
@@ -136,8 +134,7 @@ class Recorder:
         body = exchange.id, attempt, kind
         tee = self._tees.pop(body, None)
         if tee is not None:
-            self._state.store.append_blob(*body, tee.mask.clean(b"".join(tee.parts)))
-            self._state.store.close_blob(*body)
+            self._state.store.close_blob(*body, tee.mask.clean(b"".join(tee.parts)))
 
 
 def _size(request: http.Request) -> int:

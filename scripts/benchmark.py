@@ -24,6 +24,7 @@ from statistics import median
 from typing import Any
 
 from scripts.log_bench import measure_log
+from scripts.ports import free_port
 from scripts.reprompts import MODEL, QUICK, REMINDERS, Tempo, measure_reprompts
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -268,7 +269,7 @@ def _ours(upstream: str, folder: Path) -> Iterator[Proxy]:
 
 @contextlib.contextmanager
 def _mitmdump(name: str, addon: Path, environment: dict[str, str], upstream: str, folder: Path) -> Iterator[Proxy]:
-    port = _free_port()
+    port = free_port()
     program = Path(sys.executable).parent / "mitmdump"
     command = [str(program), "-q", "-s", str(addon), "--set", f"confdir={folder / 'confdir'}"]
     command += ["--mode", f"reverse:{upstream}@127.0.0.1:{port}"]
@@ -302,13 +303,6 @@ def _process(command: Sequence[str], environment: dict[str, str]) -> Iterator[su
         process.wait(10)
         assert process.stdout is not None
         process.stdout.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _table(figures: dict[str, Any]) -> str:

@@ -117,8 +117,7 @@ def measure_log(folder: Path, count: int) -> dict[str, Any]:
             while store.counters().queued > 10_000:  # as fast as it can be written
                 time.sleep(0.02)
             store.begin_exchange(begun)
-            store.append_blob(begun.id, 0, "client_request", b"{}")
-            store.close_blob(begun.id, 0, "client_request")
+            store.close_blob(begun.id, 0, "client_request", b"{}")
             store.begin_attempt(tried)
             store.finish_attempt(begun.id, 1, answered)
             store.finish_exchange(begun.id, outcome)

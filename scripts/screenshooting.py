@@ -11,7 +11,6 @@ import json
 import os
 import random
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from typing import Any
 import httpx
 from playwright.sync_api import Browser, sync_playwright
 
+from scripts.ports import free_port
 from scripts.sample_traffic import configuration, samples, send
 from scripts.start import CHECKOUT, mitmproxy_command
 from scripts.vendor.server import Simulator, running_simulator
@@ -93,12 +93,6 @@ def proxy(work: Path, simulator: Simulator) -> Iterator[tuple[str, str]]:
             process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def wait_for(condition: Any) -> None:

@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
+from scripts.ports import free_port
 from scripts.vendor.server import running_simulator
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -140,12 +140,6 @@ def test_the_image_runs_as_nobody_in_particular() -> None:
     assert {rest.split()[0] for stage in (DEPENDENCIES, PROXY) for rest in of(stage, "FROM")} == {
         "python:3.12-slim-bookworm"
     }
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def moved(text: str, image: Path, ports: Mapping[str, int]) -> str:

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from config import environment
+from scripts.ports import free_port
 from transforms.repair_kinds import REPAIR_KINDS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,17 +22,11 @@ BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.M | re.S)
 START_TIMEOUT = 120.0
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int]]:
     """`./scripts/run` in an empty folder: the ports of the base URL and of the proxy."""
     folder = tmp_path_factory.mktemp("demo")
-    api, proxy, dashboard = _free_port(), _free_port(), _free_port()
+    api, proxy, dashboard = free_port(), free_port(), free_port()
     settings = {
         "KIMI_API_PORT": str(api),
         "KIMI_PROXY_PORT": str(proxy),

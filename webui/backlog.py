@@ -43,6 +43,7 @@ class Piece(NamedTuple):
 
 class BodyEnd(NamedTuple):
     key: BlobKey
+    data: bytes  # the last piece
     lost: int  # bytes that never came onto the queue
 
 
@@ -76,7 +77,7 @@ class Backlog:
         self._last_error_at: float | None = None
         self._cut: dict[BlobKey, int] = {}  # bodies of which something was not put: how many bytes
 
-    def put(self, item: Entry | Later | BodyEnd) -> None:
+    def put(self, item: Entry | Later) -> None:
         size = item.size if isinstance(item, Later) else 0
         with self._lock:
             full = self._queued >= 2 * self._most or (size and self._queued_bytes >= 2 * self._most_bytes)
@@ -89,8 +90,7 @@ class Backlog:
 
     def put_piece(self, key: BlobKey, data: bytes) -> None:
         with self._lock:
-            full = self._queued >= self._most or self._queued_bytes >= self._most_bytes
-            if full or self._closed or key in self._cut:
+            if self._takes_no_piece_of(key):
                 self._dropped += 1
                 self._cut[key] = self._cut.get(key, 0) + len(data)
                 return
@@ -103,10 +103,24 @@ class Backlog:
         with self._lock:
             self._cut[key] = self._cut.get(key, 0) + size
 
-    def end_body(self, key: BlobKey) -> None:
+    def end_body(self, key: BlobKey, data: bytes = b"") -> None:
+        """Ends a body with its last piece, in one item: most bodies have no other."""
         with self._lock:
-            lost = self._cut.pop(key, 0)
-        self.put(BodyEnd(key, lost))
+            lost = 0
+            if data and self._takes_no_piece_of(key):
+                self._dropped += 1
+                data, lost = b"", len(data)
+            lost += self._cut.pop(key, 0)
+            if self._closed or self._queued >= 2 * self._most:
+                self._dropped += 1
+                return
+            self._queued += 1
+            self._queued_bytes += len(data)
+            self._queue.put(BodyEnd(key, data, lost))
+
+    def _takes_no_piece_of(self, key: BlobKey) -> bool:
+        full = self._queued >= self._most or self._queued_bytes >= self._most_bytes
+        return full or self._closed or key in self._cut
 
     def wake(self) -> None:
         """Makes `take` return."""
@@ -141,7 +155,7 @@ class Backlog:
                 break
             if item is not None:
                 batch.append(item)
-                size += len(item.data) if isinstance(item, Piece) else 0
+                size += len(item.data) if isinstance(item, (Piece, BodyEnd)) else 0
         return batch
 
     def settle(self, items: int, size: int = 0) -> None:

@@ -188,10 +188,14 @@ class Store(Reader):
         elif self._mode != OFF:
             self._backlog.put_piece(key, data)
 
-    def close_blob(self, exchange_id: str, attempt: int, kind: str) -> None:
-        """Ends a body: it gets its final name, and its size goes into its row."""
-        if self._mode != OFF:
-            self._backlog.end_body(BlobKey(exchange_id, attempt, kind))
+    def close_blob(self, exchange_id: str, attempt: int, kind: str, data: bytes = b"") -> None:
+        """Ends a body with its last piece: it gets its final name, and its size goes into its row."""
+        key = BlobKey(exchange_id, attempt, kind)
+        if self._mode == METADATA:
+            self._backlog.measure_piece(key, len(data))
+            self._backlog.end_body(key)
+        elif self._mode != OFF:
+            self._backlog.end_body(key, data)
 
     def _put(self, entry: Entry | Later) -> None:
         if self._mode != OFF:
@@ -229,8 +233,8 @@ class Store(Reader):
             match item:
                 case Piece(key, data):
                     pieces.setdefault(key, []).append(data)
-                case BodyEnd(key, lost):
-                    self._append(key, pieces.pop(key, []))
+                case BodyEnd(key, data, lost):
+                    self._append(key, pieces.pop(key, []), data)
                     self._end_body(key, lost)
                 case Later():
                     self._enter(item)
@@ -264,14 +268,15 @@ class Store(Reader):
             case _:
                 return entry
 
-    def _append(self, key: BlobKey, pieces: list[bytes]) -> None:
-        if not pieces:
+    def _append(self, key: BlobKey, pieces: list[bytes], last: bytes = b"") -> None:
+        """Pieces that were items of the queue, and one that came with the body's end, which is settled later."""
+        if not pieces and not last:
             return
-        data = b"".join(pieces)
+        data = b"".join([*pieces, last])
         try:
             self._blob_writer.append(key, data)
         except Exception as error:
-            self._backlog.note(error, failed=len(pieces))
+            self._backlog.note(error, failed=len(pieces) + bool(last))
         self._backlog.settle(len(pieces), len(data))
 
     def _end_body(self, key: BlobKey, lost: int) -> None:

@@ -8,10 +8,8 @@ start_shared     the same for a proxy that all tests of a module use
 until            until(condition) waits for something that happens elsewhere
 """
 
-import contextlib
 import json
 import os
-import random
 import re
 import shutil
 import signal
@@ -28,6 +26,7 @@ from typing import Any, Protocol
 import httpx
 import pytest
 
+from scripts.ports import free_port
 from scripts.vendor.server import Simulator, running_simulator
 from transforms.checkers import CHECKERS
 from webui.reader import LogUnavailableError, Reader
@@ -36,7 +35,6 @@ PROJECT = Path(__file__).parents[2]
 KEY = "provider-key-0123456789"  # what the proxy presents to the vendor
 MODES = ("regular@127.0.0.1:{regular}", "reverse:http://127.0.0.1:{dashboard}@127.0.0.1:{reverse}")
 UNTOUCHED = re.compile(rb'^data: ?\[?\{"\w+": ', re.M)  # no writer of ours puts a blank behind a colon
-PORTS = (12_000, 32_000)
 PATIENCE = 12.0  # seconds
 WAIT = 30.0  # seconds; reached only when something is broken
 
@@ -135,15 +133,6 @@ class StartProxy(Protocol):
         listeners; in it `{regular}`, `{reverse}`, `{dashboard}` are free ports. `wait=False` does not wait.
         """
         ...
-
-
-def free_port() -> int:
-    """A port that nobody has: below those which the system gives to clients, lest one takes it meanwhile."""
-    while True:
-        port = random.SystemRandom().randrange(*PORTS)
-        with socket.socket() as one, contextlib.suppress(OSError):
-            one.bind(("127.0.0.1", port))
-            return port
 
 
 def served_by(url: str, **entry: Any) -> dict[str, Any]:

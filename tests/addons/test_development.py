@@ -17,7 +17,8 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
-from tests.addons.conftest import PROJECT, WAIT, Proxy, free_port, served_by
+from scripts.ports import free_port
+from tests.addons.conftest import PROJECT, WAIT, Proxy, served_by
 from webui.reader import Reader
 
 WRITER = Path("transforms/dialects/openai_chat/writer.py")

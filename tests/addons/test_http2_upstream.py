@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.addons.conftest import free_port, served_by
+from scripts.ports import free_port
+from tests.addons.conftest import served_by
 
 CHAT = "/v1/chat/completions"
 NOTES = """

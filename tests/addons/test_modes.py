@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.addons.conftest import free_port
+from scripts.ports import free_port
 from tests.addons.origin import Origin, direct, read_message, redirect, tls
 from tests.addons.ways import GREETING, USER, Company, company, connect, greeting
 

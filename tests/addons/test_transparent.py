@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.addons.conftest import free_port
+from scripts.ports import free_port
 from tests.addons.origin import Origin, read_message, redirect, tls
 from tests.addons.test_modes import API, OTHER, asking, calls, post
 from tests.addons.ways import GREETING, greeting

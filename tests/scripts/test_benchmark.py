@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from scripts import benchmark
+from scripts.ports import free_port
 
 
 def test_a_quick_run_gives_every_figure(capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,7 +43,7 @@ def test_a_process_that_does_not_start_is_reported() -> None:
 
 
 def test_an_error_answer_is_no_figure() -> None:
-    port = benchmark._free_port()
+    port = free_port()
     command = [sys.executable, "-m", "scripts.vendor", "--port", str(port)]
     vendor = subprocess.Popen(command, cwd=benchmark.CHECKOUT, stdout=subprocess.PIPE)
     try:

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from cryptography.x509.oid import NameOID
 
 from scripts.doctoring.__main__ import report
 from scripts.doctoring.findings import Finding
+from scripts.ports import free_port
 from scripts.vendor.server import running_simulator
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,12 +36,6 @@ _FOREIGN = (
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT", "NODE_", "CLAUDE"),
     *("REQUESTS_CA", "CURL_CA", "CODEX", "MITMPROXY"),
 )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(slots=True)

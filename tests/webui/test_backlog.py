@@ -27,7 +27,7 @@ def test_items_come_in_their_order() -> None:
     backlog.put(attempt)
     backlog.end_body(KEY)
     assert not backlog.is_empty
-    assert take(backlog) == [RECORD, Piece(KEY, b"data"), attempt, BodyEnd(KEY, 0)]
+    assert take(backlog) == [RECORD, Piece(KEY, b"data"), attempt, BodyEnd(KEY, b"", 0)]
     assert backlog.is_empty
     assert take(backlog) == []
 
@@ -74,7 +74,7 @@ def test_bodies_are_dropped_before_rows(most: int, most_bytes: int) -> None:
         backlog.put_piece(KEY, b"x")
     backlog.put(RECORD)
     backlog.end_body(KEY)
-    assert take(backlog) == [Piece(KEY, b"x")] * 3 + [RECORD, BodyEnd(KEY, lost=2)]
+    assert take(backlog) == [Piece(KEY, b"x")] * 3 + [RECORD, BodyEnd(KEY, b"", lost=2)]
     assert backlog.losses() == {"dropped": 2, "failed": 0, "last_error": None}
 
 
@@ -94,7 +94,7 @@ def test_a_body_that_lost_a_piece_takes_no_more_but_another_does() -> None:
     backlog.put_piece(KEY, b"behind")
     backlog.put_piece(OTHER, b"o")
     backlog.end_body(KEY)
-    assert take(backlog) == [Piece(OTHER, b"o"), BodyEnd(KEY, len(b"lost" + b"behind"))]
+    assert take(backlog) == [Piece(OTHER, b"o"), BodyEnd(KEY, b"", len(b"lost" + b"behind"))]
 
 
 def test_a_body_that_is_not_kept_has_its_size() -> None:
@@ -102,8 +102,36 @@ def test_a_body_that_is_not_kept_has_its_size() -> None:
     for size in (100, 200):
         backlog.measure_piece(KEY, size)
     backlog.end_body(KEY)
-    assert take(backlog) == [BodyEnd(KEY, 300)]
+    assert take(backlog) == [BodyEnd(KEY, b"", 300)]
     assert backlog.counters().dropped == 0
+
+
+def test_the_last_piece_comes_with_the_end_and_counts_until_it_is_settled() -> None:
+    backlog = made()
+    backlog.end_body(KEY, b"whole")
+    assert backlog.counters().queued_bytes == len(b"whole")
+    assert take(backlog) == [BodyEnd(KEY, b"whole", 0)]
+    backlog.settle(1, len(b"whole"))
+    assert (backlog.counters().queued, backlog.counters().queued_bytes) == (0, 0)
+
+
+def test_the_last_piece_is_lost_where_a_piece_would_be_and_the_end_still_comes() -> None:
+    backlog = made(most_bytes=1)
+    for piece in (b"1", b"lost"):
+        backlog.put_piece(KEY, piece)
+    backlog.end_body(KEY, b"last")
+    assert take(backlog) == [Piece(KEY, b"1"), BodyEnd(KEY, b"", len(b"lost" + b"last"))]
+    assert backlog.counters().dropped == 2
+
+
+def test_an_end_is_dropped_only_where_a_row_would_be() -> None:
+    backlog = made(most=2)
+    for _ in range(3):
+        backlog.end_body(KEY)
+    backlog.end_body(KEY, b"last")
+    backlog.end_body(OTHER, b"too many")
+    assert take(backlog) == [BodyEnd(KEY, b"", 0)] * 3 + [BodyEnd(KEY, b"", len(b"last"))]
+    assert backlog.counters().dropped == 3  # two pieces, an end
 
 
 def test_after_closing_all_is_dropped_and_what_was_accepted_can_be_taken() -> None:

@@ -108,8 +108,7 @@ def test_a_whole_exchange(store: Store) -> None:
     for kind in BLOB_KINDS:
         attempt = int(kind.startswith("upstream"))
         store.append_blob(exchange_id, attempt, kind, b"body of ")
-        store.append_blob(exchange_id, attempt, kind, kind.encode())
-        store.close_blob(exchange_id, attempt, kind)
+        store.close_blob(exchange_id, attempt, kind, kind.encode())
     store.finish_attempt(
         exchange_id,
         1,
@@ -366,12 +365,15 @@ def test_a_blob_root_that_is_a_file_costs_bodies_only(make: Callable[..., Store]
     exchange_id = begin(store)
     store.append_blob(exchange_id, 0, "client_request", b"12345")
     store.close_blob(exchange_id, 0, "client_request")
+    store.close_blob(exchange_id, 0, "client_response", b"123")
     finish(store, exchange_id)
     settle(store)
     exchange = store.get_exchange(exchange_id)
     assert exchange is not None
-    assert (exchange["state"], exchange["client_request_size"]) == ("complete", 5)
-    assert store.counters().failed == 1
+    sizes = exchange["client_request_size"], exchange["client_response_size"]
+    assert (exchange["state"], *sizes) == ("complete", 5, 3)
+    assert store.counters().failed == 2
+    assert (store.counters().queued, store.counters().queued_bytes) == (0, 0)
 
 
 @BOTH
