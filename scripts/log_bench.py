@@ -5,7 +5,7 @@ import contextlib
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -72,14 +72,27 @@ QUESTIONS = (
     "kalomi rentu provider:openai",
 )
 ROUNDS = 5
+WHOLE = 20_000  # exchanges that are written with all their bodies, behind the others
+ASKED, ANSWERED = b'{"role": "user", "content": "%s"}' % (b"please " * 2500), b"data: {}\n\n" * 300
+
+type Bodies = Sequence[tuple[int, str, bytes]]  # attempt, kind, data
+
+LITTLE: Bodies = [(0, "client_request", b"{}")]
+ALL: Bodies = [
+    (0, "client_request", ASKED),
+    (1, "upstream_request", ASKED),
+    (1, "upstream_response", ANSWERED),
+    (1, "upstream_times", b"12 345\n" * 100),
+    (0, "client_response", ANSWERED),
+]
 
 
-def exchanges(count: int, until: float, seed: int = 1) -> Iterator[tuple[Any, ...]]:
+def exchanges(count: int, until: float, seed: int = 1, spread: float = SPREAD) -> Iterator[tuple[Any, ...]]:
     """The records of so many exchanges, the oldest first."""
     draw, ids = random.Random(seed), ExchangeIds()
     words = ["".join(draw.choices(SYLLABLES, k=3)) for _ in range(20_000)]
     for number in range(count):
-        began = until - SPREAD * (count - number) / count
+        began = until - spread * (count - number) / count
         provider, model = draw.choice(VENDORS), draw.choice(MODELS)
         first, attempts = draw.lognormvariate(0, 0.8), 1 + (draw.random() < 0.05) + (draw.random() < 0.002) * 2
         failed = draw.random() < 0.02
@@ -106,33 +119,48 @@ def exchanges(count: int, until: float, seed: int = 1) -> Iterator[tuple[Any, ..
 
 
 def measure_log(folder: Path, count: int) -> dict[str, Any]:
-    """Writes so many exchanges into a log in the folder, then asks it what the dashboard does. Times are in
-    milliseconds, over all questions."""
+    """Writes so many exchanges into a log in the folder, and some more with all their bodies, then asks it what the
+    dashboard does. Times are in milliseconds, over all questions."""
     locations = str(folder / "logs.db"), str(folder / "blobs")
-    now = time.time()
-    began = time.perf_counter()
+    now, last = time.time(), 60.0
     with contextlib.closing(Store(*locations)) as store:
         store.start()
-        for begun, tried, answered, outcome in exchanges(count, now):
-            while store.counters().queued > 10_000:  # as fast as it can be written
-                time.sleep(0.02)
-            store.begin_exchange(begun)
-            store.close_blob(begun.id, 0, "client_request", b"{}")
-            store.begin_attempt(tried)
-            store.finish_attempt(begun.id, 1, answered)
-            store.finish_exchange(begun.id, outcome)
-        while store.counters().queued:
-            time.sleep(0.02)
-    written = count / (time.perf_counter() - began)
+        rate = written_per_second(store, exchanges(count, now - last), LITTLE)
+        size = (folder / "logs.db").stat().st_size
+        whole = min(count, WHOLE)
+        rate_of_whole = written_per_second(store, exchanges(whole, now, seed=2, spread=last), ALL)
+        bodies = sum(len(data) for *_, data in ALL)
     return {
         "log": {
             "exchanges": count,
-            "written_per_second": round(written),
-            "bytes_of_database": (folder / "logs.db").stat().st_size // count,
+            "written_per_second": round(rate),
+            "whole_ones_written_per_second": round(rate_of_whole),
+            "bytes_of_bodies_of_a_whole_one": bodies,
+            "bytes_of_database": size // count,
             "cost_of_an_exchange_us": round(cost_of_an_exchange(folder / "cost"), 1),
         },
         "questions_ms": ask_all(Reader(*locations), now),
     }
+
+
+def written_per_second(store: Store, records: Iterable[tuple[Any, ...]], bodies: Bodies) -> float:
+    """Writes exchanges with these bodies as fast as it can be done; raises RuntimeError where one was lost."""
+    began, count = time.perf_counter(), 0
+    for begun, tried, answered, outcome in records:
+        while store.counters().queued > 10_000:
+            time.sleep(0.02)
+        store.begin_exchange(begun)
+        store.begin_attempt(tried)
+        for attempt, kind, data in bodies:
+            store.close_blob(begun.id, attempt, kind, data)
+        store.finish_attempt(begun.id, 1, answered)
+        store.finish_exchange(begun.id, outcome)
+        count += 1
+    while store.counters().queued:
+        time.sleep(0.02)
+    if store.counters().dropped or store.counters().failed:
+        raise RuntimeError(f"the log has lost something: {store.counters()}")
+    return count / (time.perf_counter() - began)
 
 
 def ask_all(reader: Reader, now: float) -> dict[str, Any]:

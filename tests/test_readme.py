@@ -3,9 +3,7 @@
 import json
 import os
 import re
-import signal
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +12,12 @@ import pytest
 
 from config import environment
 from scripts.ports import free_port
+from tests.starting import answering
 from transforms.repair_kinds import REPAIR_KINDS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.M | re.S)
-START_TIMEOUT = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -35,20 +33,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int]]:
         "PYENV_ROOT": os.environ.get("PYENV_ROOT", str(Path.home() / ".pyenv")),
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MODEL_CONFIG", "LOG_"))}
-    process = subprocess.Popen([ROOT / "scripts" / "run"], cwd=folder, env=inherited | settings, start_new_session=True)
-    deadline = time.monotonic() + START_TIMEOUT
-    while True:
-        try:
-            # Through the listener to the dashboard: when that answers, everything is up.
-            urllib.request.urlopen(f"http://127.0.0.1:{api}/healthz", timeout=2).close()
-            break
-        except OSError:
-            assert process.poll() is None, "scripts/run has ended"
-            assert time.monotonic() < deadline, "scripts/run did not come up"
-            time.sleep(0.1)
-    yield api, proxy
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    options = {"cwd": folder, "env": inherited | settings, "start_new_session": True}
+    with answering(api, ROOT / "scripts" / "run", **options):
+        yield api, proxy
 
 
 def _curl() -> str:

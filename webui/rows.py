@@ -76,8 +76,8 @@ class RowWriter:
         return bool(self._waiting)
 
     def add(self, change: Change) -> None:
-        """Takes a change; it is written with the next flush."""
-        values = {name: storable(value) for name, value in change.values.items()}
+        """Takes a change; it is written with the next flush. A whole row is taken as it is then: it counts on."""
+        values = change.values if change.whole else {name: storable(value) for name, value in change.values.items()}
         empty = Change(change.table, change.key, {}, change.new, change.whole)
         present = self._waiting.setdefault((change.table, change.key), empty)
         present.values.update(values)
@@ -195,7 +195,11 @@ def _write_all(connection: Connection, changes: Iterable[Change]) -> list[Except
         columns = list(table.primary_key.columns)
         if new or whole:
             names = [column.name for column in columns]
-            rows = [dict(zip(names, change.key, strict=True)) | change.values for change in batch]
+            keys = [dict(zip(names, change.key, strict=True)) for change in batch]
+            rows = [
+                key | (storable(change.values) if whole else change.values)
+                for key, change in zip(keys, batch, strict=True)
+            ]
             connection.execute(_insert_or_replace(connection, table) if whole else insert(table), rows)
             continue
         names = [f"key_{column.name}" for column in columns]
@@ -271,6 +275,8 @@ def storable(value: Any) -> Any:
         case None | bool():
             return value
         case str():
+            if value.isascii() and "\0" not in value:
+                return value
             return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
         case int():
             return value if -(2**63) <= value < 2**63 else None

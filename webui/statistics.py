@@ -37,7 +37,7 @@ class Tally:
         self._latest = 0
 
     def exchange(self, record: ExchangeRecord, outcome: ExchangeOutcome) -> tuple[Place, Mapping[str, float]]:
-        """Counts an exchange that ended. Returns the row's place, and all of its counters so far."""
+        """Counts an exchange that ended. Returns the row's place, and all of its counters, which go on counting."""
         counts: Counts = defaultdict(float, requests=1)
         counts[f"state:{outcome.state}"] += 1
         if outcome.status:
@@ -99,10 +99,12 @@ class Tally:
     ) -> tuple[Place, Mapping[str, float]]:
         # What began so long ago that its row is no longer here counts for the oldest that is.
         time = int(moment) // self.span * self.span
-        self._latest = max(self._latest, time)
-        oldest = self._latest - KEPT * self.span
+        if time > self._latest:
+            self._latest = time
+            for old in [old for old in self._counts if old[0] < self._oldest]:
+                del self._counts[old]
         provider, host, model = (_short(name or "") for name in group)
-        place = max(time, oldest), (provider, host, model)
+        place = max(time, self._oldest), (provider, host, model)
         if place not in self._counts and len(self._counts) >= _PLACES:  # behind a glob the model is the client's word
             place = place[0], (provider, host, "(other)")
         known = self._counts.setdefault(place, defaultdict(float))
@@ -111,9 +113,11 @@ class Tally:
                 known[name] += count
             else:
                 known[f"{name.partition(':')[0]}:(other)"] += count
-        for old in [old for old in self._counts if old[0] < oldest]:
-            del self._counts[old]
-        return place, dict(known)
+        return place, known
+
+    @property
+    def _oldest(self) -> int:
+        return self._latest - KEPT * self.span
 
 
 def _short(name: object) -> str:

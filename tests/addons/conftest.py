@@ -75,6 +75,10 @@ class Proxy:
         """All that it has written to its terminal."""
         return (self.data / "output.txt").read_text(errors="replace")
 
+    def reader(self) -> Reader:
+        """Of the exchanges that it has logged."""
+        return Reader(str(self.data / "data" / "logs.db"), str(self.data / "data" / "blobs"))
+
     def client(self, *, through: bool = False, **options: Any) -> httpx.Client:
         """For the base URL, or with `through` by way of the proxy, trusting its certificate."""
         options = {"timeout": WAIT, "trust_env": False, **options}
@@ -227,6 +231,9 @@ def _starter(simulator: Simulator, confdir: Path, folder: Path) -> Iterator[Star
         else:
             (data / "model-config.yaml").write_text(config)
         command = [str(Path(sys.executable).parent / ("mitmweb" if web else "mitmdump"))]
+        if coverage := variables.pop("COVERAGE_PROCESS_CONFIG", None):
+            variables["MEASURED"] = coverage
+            command += ["-s", str(PROJECT / "tests" / "addons" / "measured.py")]
         command += ["-s", str(PROJECT / "addons" / "kimi.py"), "--set", f"confdir={confdir}"]
         if web:
             command += ["--no-web-open-browser", "--web-port", str(ports["web"]), "--set", "web_password=password"]

@@ -18,7 +18,7 @@ import httpx
 from tests.addons.breaking import Server
 from tests.formats import CLIENTS
 from transforms.checkers import CHECKERS
-from webui.reader import LogUnavailableError, Reader
+from webui.reader import LogUnavailableError
 
 PROBE = Path(__file__).parent / "probe.py"
 PATIENCE = 60.0  # seconds; reached only when something hangs
@@ -93,7 +93,7 @@ class Log:
     """The log of a running proxy, by the models that were asked for."""
 
     def __init__(self, proxy: Any) -> None:
-        self._reader = Reader(str(proxy.data / "data" / "logs.db"), str(proxy.data / "data" / "blobs"))
+        self._reader = proxy.reader()
 
     def exchanges(self, prefix: str) -> dict[str, dict[str, Any]]:
         """Those of the models whose names begin so."""

@@ -47,16 +47,19 @@ def redirect(folder: Path, origins: Mapping[str, int]) -> tuple[list[str], dict[
 
 
 class Origin:
-    """`received` has the bytes of each connection, live. Every request is answered with `steps`: bytes that
-    are sent, and seconds that are waited."""
+    """`received` has the bytes of each connection, live, and `peers` where it comes from. Every request is answered
+    with `steps`: bytes that are sent, and seconds that are waited."""
 
-    def __init__(self, folder: Path | None = None, hosts: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path | None = None, hosts: Sequence[str] = (), address: tuple[str, int] = ("127.0.0.1", 0)
+    ) -> None:
         self.received: list[bytearray] = []
+        self.peers: list[tuple[str, int]] = []
         self.steps: Steps = OK
         self.certificate = b""  # DER
         self._tls = self._context(folder, hosts) if folder else None
         self._sockets: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(address)
         self.port = int(self._listener.getsockname()[1])
         self._thread = threading.Thread(target=self._accept, daemon=True)
 
@@ -98,6 +101,7 @@ class Origin:
             self._sockets.append(connection)
             got = bytearray()
             self.received.append(got)
+            self.peers.append(connection.getpeername())
             start = 0
             while data := connection.recv(65536):
                 got += data

@@ -19,7 +19,6 @@ import pytest
 
 from scripts.ports import free_port
 from tests.addons.conftest import PROJECT, WAIT, Proxy, served_by
-from webui.reader import Reader
 
 WRITER = Path("transforms/dialects/openai_chat/writer.py")
 OLD, NEW = '"chat.completion.chunk"', '"edited.chunk"'
@@ -191,7 +190,7 @@ def test_an_edit_is_in_force_for_the_next_request_and_what_runs_ends_with_the_ol
     assert old in children(edited.process.pid), "the tunnel is still there"
     tunnel.close()
     until(lambda: old not in children(edited.process.pid))
-    log = Reader(str(edited.data / "data" / "logs.db"), str(edited.data / "data" / "blobs"))
+    log = edited.reader()
     until(lambda: [exchange["state"] for exchange in log.list_exchanges(10)] == ["complete"] * 7)
 
 

@@ -15,7 +15,7 @@ from tests.addons.provider_paths import EACH_CLIENT, EACH_FORM, KEYS, PATHS, Pro
 from tests.formats import CLIENTS
 from transforms.checkers import CHECKERS
 from transforms.dialects import DIALECTS
-from webui.reader import LogUnavailableError, Reader
+from webui.reader import LogUnavailableError
 
 EACH_PATH = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -344,7 +344,7 @@ def test_the_limit_is_the_settings(start_proxy: Any, simulator: Simulator, limit
 
 def logged(proxy: Any, answer: httpx.Response, until: Any) -> Mapping[str, Any]:
     """The exchange's row, once it is complete."""
-    log = Reader(str(proxy.data / "data" / "logs.db"), str(proxy.data / "data" / "blobs"))
+    log = proxy.reader()
     identity = answer.headers["x-kimi-proxy-exchange"]
     row: Mapping[str, Any] = {}
 

@@ -11,7 +11,7 @@ import pytest
 from scripts.vendor.server import Simulator
 from tests.addons.conftest import served_by
 from tests.addons.origin import mitmweb
-from webui.reader import LogUnavailableError, Reader
+from webui.reader import LogUnavailableError
 
 MODEL = "kimi-k2-thinking"
 WORDS = "Let me check that for you."
@@ -145,7 +145,7 @@ def test_mitmweb_and_the_log_tell_why(proxy: Any, simulator: Simulator, model: s
     assert second["comment"].endswith("attempt 2 · asked again: no tool call")
     assert b"Reminder" in simulator.requests[1].body and first["id"] != second["id"]
 
-    log = Reader(str(proxy.data / "data" / "logs.db"), str(proxy.data / "data" / "blobs"))
+    log = proxy.reader()
     row: dict[str, Any] = {}
 
     def complete() -> bool:

@@ -17,7 +17,7 @@ import pytest
 from addons.health import FIRST_COOLDOWN
 from tests.addons.breaking import Phase, Server
 from tests.addons.origin import direct, mitmweb, read_message
-from webui.reader import LogUnavailableError, Reader
+from webui.reader import LogUnavailableError
 
 TIMEOUT = 1.5  # seconds, of the routes
 SECOND = "The second server has answered."
@@ -76,16 +76,12 @@ def whole(servers: tuple[Server, Server]) -> Iterator[None]:
         server.phase, server.pause = Phase.NONE, 0.0
 
 
-def log_of(proxy: Any) -> Reader:
-    return Reader(str(proxy.data / "data" / "logs.db"), str(proxy.data / "data" / "blobs"))
-
-
 @pytest.fixture
 def attempts(until: Callable[..., None]) -> Callable[..., list[Any]]:
     """The attempts of an answer's exchange, once it is complete in the log."""
 
     def read(proxy: Any, answer: httpx.Response) -> list[Any]:
-        log, identity = log_of(proxy), answer.headers["x-kimi-proxy-exchange"]
+        log, identity = proxy.reader(), answer.headers["x-kimi-proxy-exchange"]
 
         def ended() -> bool:
             with contextlib.suppress(LogUnavailableError):  # it is made with the first exchange

@@ -10,7 +10,6 @@ import pytest
 from scripts.vendor.openrouter import COST
 from scripts.vendor.server import Simulator, running_simulator
 from tests.addons.provider_paths import EACH_CLIENT, EACH_FORM, KEYS, OPENROUTER, ask, entry, is_stream, read
-from webui.reader import Reader
 
 KIMI = "moonshotai/kimi-k2-thinking"
 PICKY = "moonshotai/kimi-k2.6"
@@ -126,7 +125,7 @@ def test_the_id_and_the_cost_are_in_the_log(
 ) -> None:
     answer = ask(client, OPENROUTER, asking, f"{KIMI}+clean", stream=stream)
     identity = answer.headers["x-kimi-proxy-exchange"]
-    log = Reader(str(proxy.data / "data" / "logs.db"), str(proxy.data / "data" / "blobs"))
+    log = proxy.reader()
     until(lambda: (log.get_exchange(identity) or {"state": "running"})["state"] != "running")
     exchange, (attempt,) = log.get_exchange(identity), log.attempts(identity)
     assert exchange is not None

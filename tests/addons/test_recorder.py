@@ -32,7 +32,7 @@ def logged(until: Callable[..., None]) -> Callable[[Any, str], tuple[Reader, dic
     """Waits until an exchange is in the log, complete or not; gives its row and the log's reader."""
 
     def read(proxy: Any, exchange_id: str) -> tuple[Reader, dict[str, Any]]:
-        reader = Reader(str(proxy.data / "data" / "logs.db"), str(proxy.data / "data" / "blobs"))
+        reader = proxy.reader()
 
         def row() -> dict[str, Any]:
             try:

@@ -17,7 +17,7 @@ from mitmproxy.proxy.layers import http as http_layers
 from mitmproxy.proxy.layers.http import HttpStream, _events, _hooks
 
 from tests.addons.origin import Origin, direct, mitmweb, redirect
-from webui.reader import LogUnavailableError, Reader
+from webui.reader import LogUnavailableError
 
 PROBE = Path(__file__).parent / "probe.py"
 CHAT = "/v1/chat/completions"
@@ -184,7 +184,7 @@ def nothing_is_left(tmp_path: Path, until: Callable[..., None]) -> Callable[[Any
     def check(proxy: Any, states: list[str]) -> None:
         probe = tmp_path / "probe.json"
         until(lambda: json.loads(probe.read_text())["exchanges"] == json.loads(probe.read_text())["tees"] == 0)
-        reader = Reader(str(proxy.data / "data" / "logs.db"), str(proxy.data / "data" / "blobs"))
+        reader = proxy.reader()
 
         def found() -> list[str]:
             try:

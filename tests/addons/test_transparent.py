@@ -136,6 +136,33 @@ def test_the_original_host_of_a_configured_model_need_not_be_there(start: Any) -
         assert ask(proxy, presenting("kimi-k2")).startswith(b"HTTP/1.1 200 ")
 
 
+def test_who_is_not_in_that_network_is_not_seen(start: Any, simulator: Any, tmp_path: Path) -> None:
+    proxy = start()
+    folder = tmp_path / "host"
+    folder.mkdir()
+    run(f"ip address add {API_ADDRESS}/32 dev lo")
+    try:
+        with (
+            Origin(folder, [API], (API_ADDRESS, 443)) as origin,
+            socket.create_connection((API_ADDRESS, 443), 10) as connection,
+            tls(connection, API, None) as secured,
+        ):
+            assert secured.getpeercert(binary_form=True) == origin.certificate
+            request = post(asking("kimi-k2"))
+            secured.sendall(request)
+            assert read_message(secured) == origin.steps[0]
+            assert origin.received == [request]
+            assert origin.peers == [secured.getsockname()]
+            assert not simulator.requests
+            # Out of the network, the same address is the proxy's.
+            assert calls(ask(proxy, presenting("kimi-k2+markers-in-content"))) == ["lookup"]
+            assert origin.received == [request]
+    finally:
+        run(f"ip address del {API_ADDRESS}/32 dev lo")
+    proxy.stop()
+    assert len(proxy.reader().list_exchanges(10)) == 1
+
+
 @pytest.mark.parametrize(("key", "status", "reason"), [("", 403, b"loopback"), (OURS, 401, b"KIMI_PROXY_API_KEY")])
 def test_who_is_not_of_this_machine_presents_our_key(
     start: Any, simulator: Any, key: str, status: int, reason: bytes

@@ -17,7 +17,7 @@ from tests.clients.defects import ALL
 from tests.clients.installing import install
 from tests.clients.programs import CLIENTS
 from tests.clients.results import RESULTS, Cell
-from webui.reader import LogUnavailableError, Reader
+from webui.reader import LogUnavailableError
 
 WORDS = "seven quiet foxes"
 KEY = "sk-client-key-0123456789"
@@ -114,7 +114,7 @@ def logged(vendor: Proxy, since: float, until: Callable[..., None]) -> list[dict
     def complete() -> bool:
         nonlocal rows
         try:
-            rows = [row for row in reader(vendor).list_exchanges(1000) if row["started_at"] >= since]
+            rows = [row for row in vendor.reader().list_exchanges(1000) if row["started_at"] >= since]
         except LogUnavailableError:  # it is made with the first exchange
             return False
         return bool(rows) and all(row["state"] != "running" for row in rows)
@@ -125,7 +125,3 @@ def logged(vendor: Proxy, since: float, until: Callable[..., None]) -> list[dict
 
 def repairs(vendor: Proxy, rows: Sequence[Mapping[str, Any]]) -> set[str]:
     return {kind for row in rows for kind in row["repair_counts"] or {}}
-
-
-def reader(vendor: Proxy) -> Reader:
-    return Reader(str(vendor.data / "data" / "logs.db"), str(vendor.data / "data" / "blobs"))

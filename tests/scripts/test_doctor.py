@@ -3,12 +3,9 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
-import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,10 +23,10 @@ from scripts.doctoring.__main__ import report
 from scripts.doctoring.findings import Finding
 from scripts.ports import free_port
 from scripts.vendor.server import running_simulator
+from tests.starting import answering
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "provider-key-0123456789"
-START_TIMEOUT = 60.0
 # Of whoever runs the tests; none of it may change what is found.
 _FOREIGN = (
     *("MODEL_CONFIG", "OPENAI_", "ANTHROPIC_", "OPENROUTER_", "VERTEX_", "GOOGLE_", "KIMI_", "LOG_", "DASHBOARD_"),
@@ -72,24 +69,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         place = Place(folder, folder, {**ports, "DASHBOARD_ADDRESS": f"127.0.0.1:{free_port()}"})
         write_config(place, simulator.url)
         environment = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-        environment |= {"HOME": str(folder), **place.variables}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "scripts.start"],
-            cwd=folder,
-            env=environment | {"PYTHONPATH": str(ROOT)},
-            stdout=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + START_TIMEOUT
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{ports['KIMI_API_PORT']}/healthz", timeout=2).close()
-                break
-            except OSError:
-                assert process.poll() is None and time.monotonic() < deadline
-                time.sleep(0.1)
-        yield place
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        environment |= {"HOME": str(folder), "PYTHONPATH": str(ROOT), **place.variables}
+        options = {"cwd": folder, "env": environment, "stdout": subprocess.DEVNULL}
+        with answering(int(ports["KIMI_API_PORT"]), sys.executable, "-m", "scripts.start", **options):
+            yield place
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+import math
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from sqlalchemy import insert, select, text
 from webui.database import parse_location, writer_engine
 from webui.records import number_of
 from webui.rows import STALE, Change, RowWriter, process_exists, storable
-from webui.tables import ATTEMPTS, EXCHANGES, WRITERS
+from webui.tables import ATTEMPTS, EXCHANGES, STATISTICS, WRITERS
 
 NOW = 1_700_000_000.0
 BEGUN = {"writer": "own", "state": "running", "started_at": NOW}
@@ -52,6 +53,16 @@ def test_begin_and_end_in_one_batch_or_in_two(rows: RowWriter, database: str) ->
         (A, "complete", "x/y"),
         (B, "failed", None),
     ]
+
+
+@BOTH
+def test_a_whole_row_is_as_it_was_when_it_was_written(rows: RowWriter, database: str) -> None:
+    counts, key = {"requests": 1.0}, (300, 0, "own", "p", "", "m")
+    for number in (2.0, 3.0):
+        rows.add(Change("statistics", key, {"counts": counts}, whole=True))
+        counts |= {"requests": number, "tool:\ud800": math.inf}
+        assert rows.flush(NOW) == []
+        assert stored(database, STATISTICS)[0].counts == {"requests": number, "tool:?": None}
 
 
 @BOTH
