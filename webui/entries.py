@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, assert_never
 from webui.documents import document
 from webui.records import AttemptOutcome, AttemptRecord, CallCounts, ExchangeOutcome, ExchangeRecord, Words
 from webui.rows import Change, storable
-from webui.statistics import SPANS, Place, Tally
+from webui.statistics import SPANS, Counted, Tally, count_attempt, count_exchange
 
 
 class ExchangeEnd(NamedTuple):
@@ -62,8 +62,7 @@ class Entries:
         record = self._exchanges.pop(exchange_id, None)
         if record is not None:
             row = {name: storable(value) for name, value in (_fields(record) | values).items()}
-            for tally in self._tallies:
-                yield self._counted(tally.span, *tally.exchange(record, outcome))
+            yield from self._count(count_exchange(record, outcome))
             said, fault = _said(words)
             found = document(row, said)
             yield Change("documents", (found.pop("rowid"),), found, new=True)
@@ -77,13 +76,13 @@ class Entries:
         record = self._attempts.pop((exchange_id, number), None)
         if record is not None:
             calls = count_calls() if count_calls else CallCounts()
-            for tally in self._tallies:
-                yield self._counted(tally.span, *tally.attempt(record, outcome, calls))
+            yield from self._count(count_attempt(record, outcome, calls))
 
-    def _counted(self, span: int, place: Place, counts: Any) -> Change:
-        time, group = place
-        key = span, time, self._writer, *map(storable, group)
-        return Change("statistics", key, {"counts": counts}, whole=True)
+    def _count(self, counted: Counted) -> Iterator[Change]:
+        for tally in self._tallies:
+            (time, group), counts = tally.add(counted)
+            key = tally.span, time, self._writer, *map(storable, group)
+            yield Change("statistics", key, {"counts": counts}, whole=True)
 
 
 def _said(words: Callable[[], Words] | None) -> tuple[Words, Exception | None]:

@@ -8,7 +8,7 @@ percentiles can be read to some 5 %, and those of several rows be added up.
 import math
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from webui.records import AttemptOutcome, AttemptRecord, CallCounts, ExchangeOutcome, ExchangeRecord
 
@@ -28,6 +28,72 @@ type Place = tuple[int, Group]  # when the span began
 type Counts = defaultdict[str, float]
 
 
+class Counted(NamedTuple):
+    """What one exchange or attempt counts, when it began, and for whom."""
+
+    began: float
+    group: Group
+    counts: Counts
+
+
+def count_exchange(record: ExchangeRecord, outcome: ExchangeOutcome) -> Counted:
+    """Counts an exchange that ended."""
+    counts: Counts = defaultdict(float, requests=1)
+    counts[f"state:{outcome.state}"] += 1
+    if outcome.status:
+        counts[f"status:{outcome.status}"] += 1
+    if outcome.state == "failed":
+        counts[f"failure:{_short(outcome.error_type or outcome.status or 'unknown')}"] += 1
+    for name in (
+        f"format:{record.client_format}",
+        f"asked:{_short(record.asked_model)}",
+        f"finish:{_short(outcome.finish_reason)}",
+    ):
+        counts[name] += 1
+    for name in outcome.tools:
+        counts[f"tool:{_short(name)}"] += 1
+    for name, count in outcome.repair_counts.items():
+        counts[f"repair:{name}"] += count
+    if outcome.enforcement:
+        counts[f"enforcement:{outcome.enforcement}"] += 1
+    if outcome.enforcement == "exhausted":
+        counts["early_stops"] += 1  # the last answer; those before it were asked again
+    _measure(counts, "first", outcome.time_to_first_token)
+    _measure(counts, "whole", outcome.duration)
+    if (outcome.attempt_count or 1) > 1 + len(outcome.reprompts):
+        counts["failovers"] += 1
+    host = outcome.upstream_host or record.upstream_host
+    group = _group(outcome.provider or record.provider, host, outcome.model or record.model)
+    return Counted(record.started_at, group, counts)
+
+
+def count_attempt(record: AttemptRecord, outcome: AttemptOutcome, calls: CallCounts) -> Counted:
+    """Counts an attempt that ended."""
+    counts: Counts = defaultdict(float, attempts=1)
+    counts[f"outcome:{outcome.outcome}"] += 1
+    if outcome.outcome in _ANSWERED:
+        counts["answers"] += 1
+        counts.update({name: count for name, count in calls._asdict().items() if count})
+    if outcome.outcome == "asked again":
+        counts["early_stops"] += 1
+    if outcome.outcome == "failed":
+        counts[f"error:{_short(outcome.error_type or outcome.status or 'unknown')}"] += 1
+    if record.reprompt:
+        counts["reprompts"] += 1
+    for name in _TOKENS:
+        if value := getattr(outcome, name):
+            counts[name] += value
+    if outcome.cached_tokens is not None and outcome.input_tokens:
+        counts["cacheable_tokens"] += outcome.input_tokens
+    _measure(counts, "ttft", outcome.time_to_first_token)
+    _measure(counts, "upstream", outcome.duration)
+    if outcome.output_tokens and outcome.duration is not None and outcome.time_to_first_token is not None:
+        writing = outcome.duration - outcome.time_to_first_token
+        if writing > 0.05:  # else it came in one piece, and no speed can be told
+            _measure(counts, "speed", outcome.output_tokens / writing)
+    return Counted(record.started_at, _group(record.provider, record.upstream_host, record.model), counts)
+
+
 class Tally:
     """What this process has counted in the latest spans of time, each so many seconds long."""
 
@@ -36,76 +102,18 @@ class Tally:
         self._counts: dict[Place, Counts] = {}
         self._latest = 0
 
-    def exchange(self, record: ExchangeRecord, outcome: ExchangeOutcome) -> tuple[Place, Mapping[str, float]]:
-        """Counts an exchange that ended. Returns the row's place, and all of its counters, which go on counting."""
-        counts: Counts = defaultdict(float, requests=1)
-        counts[f"state:{outcome.state}"] += 1
-        if outcome.status:
-            counts[f"status:{outcome.status}"] += 1
-        if outcome.state == "failed":
-            counts[f"failure:{_short(outcome.error_type or outcome.status or 'unknown')}"] += 1
-        for name in (
-            f"format:{record.client_format}",
-            f"asked:{_short(record.asked_model)}",
-            f"finish:{_short(outcome.finish_reason)}",
-        ):
-            counts[name] += 1
-        for name in outcome.tools:
-            counts[f"tool:{_short(name)}"] += 1
-        for name, count in outcome.repair_counts.items():
-            counts[f"repair:{name}"] += count
-        if outcome.enforcement:
-            counts[f"enforcement:{outcome.enforcement}"] += 1
-        if outcome.enforcement == "exhausted":
-            counts["early_stops"] += 1  # the last answer; those before it were asked again
-        _measure(counts, "first", outcome.time_to_first_token)
-        _measure(counts, "whole", outcome.duration)
-        if (outcome.attempt_count or 1) > 1 + len(outcome.reprompts):
-            counts["failovers"] += 1
-        host = outcome.upstream_host or record.upstream_host
-        group = outcome.provider or record.provider, host, outcome.model or record.model
-        return self._add(record.started_at, group, counts)
-
-    def attempt(
-        self, record: AttemptRecord, outcome: AttemptOutcome, calls: CallCounts
-    ) -> tuple[Place, Mapping[str, float]]:
-        """Counts an attempt that ended; likewise."""
-        counts: Counts = defaultdict(float, attempts=1)
-        counts[f"outcome:{outcome.outcome}"] += 1
-        if outcome.outcome in _ANSWERED:
-            counts["answers"] += 1
-            counts.update({name: count for name, count in calls._asdict().items() if count})
-        if outcome.outcome == "asked again":
-            counts["early_stops"] += 1
-        if outcome.outcome == "failed":
-            counts[f"error:{_short(outcome.error_type or outcome.status or 'unknown')}"] += 1
-        if record.reprompt:
-            counts["reprompts"] += 1
-        for name in _TOKENS:
-            if value := getattr(outcome, name):
-                counts[name] += value
-        if outcome.cached_tokens is not None and outcome.input_tokens:
-            counts["cacheable_tokens"] += outcome.input_tokens
-        _measure(counts, "ttft", outcome.time_to_first_token)
-        _measure(counts, "upstream", outcome.duration)
-        if outcome.output_tokens and outcome.duration is not None and outcome.time_to_first_token is not None:
-            writing = outcome.duration - outcome.time_to_first_token
-            if writing > 0.05:  # else it came in one piece, and no speed can be told
-                _measure(counts, "speed", outcome.output_tokens / writing)
-        return self._add(record.started_at, (record.provider, record.upstream_host, record.model), counts)
-
-    def _add(
-        self, moment: float, group: tuple[str | None, str | None, str | None], counts: Counts
-    ) -> tuple[Place, Mapping[str, float]]:
-        # What began so long ago that its row is no longer here counts for the oldest that is.
-        time = int(moment) // self.span * self.span
+    def add(self, counted: Counted) -> tuple[Place, Mapping[str, float]]:
+        """Returns the row's place, and all of its counters, which go on counting."""
+        began, group, counts = counted
+        time = int(began) // self.span * self.span
         if time > self._latest:
             self._latest = time
             for old in [old for old in self._counts if old[0] < self._oldest]:
                 del self._counts[old]
-        provider, host, model = (_short(name or "") for name in group)
-        place = max(time, self._oldest), (provider, host, model)
+        # What began so long ago that its row is no longer here counts for the oldest that is.
+        place = max(time, self._oldest), group
         if place not in self._counts and len(self._counts) >= _PLACES:  # behind a glob the model is the client's word
+            provider, host, _ = group
             place = place[0], (provider, host, "(other)")
         known = self._counts.setdefault(place, defaultdict(float))
         for name, count in counts.items():
@@ -118,6 +126,10 @@ class Tally:
     @property
     def _oldest(self) -> int:
         return self._latest - KEPT * self.span
+
+
+def _group(provider: str | None, host: str | None, model: str | None) -> Group:
+    return _short(provider or ""), _short(host or ""), _short(model or "")
 
 
 def _short(name: object) -> str:

@@ -8,21 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webui.records import AttemptOutcome, AttemptRecord, CallCounts, ExchangeOutcome, ExchangeRecord
-from webui.statistics import SPANS, Tally, by_kind, classes, percentile, upper_bound
+from webui.statistics import SPANS, Tally, by_kind, classes, count_attempt, count_exchange, percentile, upper_bound
 
 NOW = 1_700_000_100.0  # a third of a span of 300 seconds
 SPAN = SPANS[0]
 TIME = int(NOW) // SPAN * SPAN
 RECORD = ExchangeRecord("id", NOW, "openai_chat", "kimi-k2")
+COMPLETE = ExchangeOutcome(NOW, "complete")
 ATTEMPT = AttemptRecord("id", 1, NOW, provider="vertex", model="k2")
 
 
 def of_exchange(outcome: ExchangeOutcome, record: ExchangeRecord = RECORD) -> Mapping[str, float]:
-    return Tally(SPAN).exchange(record, outcome)[1]
+    return Tally(SPAN).add(count_exchange(record, outcome))[1]
 
 
 def of_attempt(outcome: AttemptOutcome, record: AttemptRecord = ATTEMPT, **calls: int) -> Mapping[str, float]:
-    return Tally(SPAN).attempt(record, outcome, CallCounts(**calls))[1]
+    return Tally(SPAN).add(count_attempt(record, outcome, CallCounts(**calls)))[1]
 
 
 def test_an_exchange() -> None:
@@ -60,7 +61,7 @@ def test_what_went_wrong(outcome: ExchangeOutcome, name: str) -> None:
 
 def test_an_attempt_for_a_reprompt_is_no_failover() -> None:
     assert "failovers" not in of_exchange(ExchangeOutcome(NOW, "complete", attempt_count=2, reprompts=["x"]))
-    assert "failovers" not in of_exchange(ExchangeOutcome(NOW, "complete"))
+    assert "failovers" not in of_exchange(COMPLETE)
 
 
 def test_an_attempt() -> None:
@@ -128,31 +129,32 @@ def test_a_reprompt_counts_where_it_is_sent() -> None:
 
 def test_counts_add_up_by_time_provider_and_model() -> None:
     tally = Tally(SPAN)
-    assert tally.attempt(ATTEMPT, AttemptOutcome("complete"), CallCounts())[0] == (TIME, ("vertex", "", "k2"))
-    place, counts = tally.attempt(ATTEMPT, AttemptOutcome("failed"), CallCounts())
+    assert tally.add(count_attempt(ATTEMPT, AttemptOutcome("complete"), CallCounts()))[0] == (
+        TIME,
+        ("vertex", "", "k2"),
+    )
+    place, counts = tally.add(count_attempt(ATTEMPT, AttemptOutcome("failed"), CallCounts()))
     assert (place, counts["attempts"], counts["answers"]) == ((TIME, ("vertex", "", "k2")), 2, 1)
     other = AttemptRecord("id", 1, NOW + SPAN, provider="vertex", model="k2")
-    place, counts = tally.attempt(other, AttemptOutcome("complete"), CallCounts())
+    place, counts = tally.add(count_attempt(other, AttemptOutcome("complete"), CallCounts()))
     assert (place, counts["attempts"]) == ((TIME + SPAN, ("vertex", "", "k2")), 1)
-    place, counts = tally.exchange(RECORD, ExchangeOutcome(NOW, "complete"))
+    place, counts = tally.add(count_exchange(RECORD, COMPLETE))
     assert (place, counts["requests"]) == ((TIME, ("", "", "")), 1)
 
 
 def test_an_exchange_counts_for_who_answered_or_else_who_was_asked() -> None:
     record = ExchangeRecord("id", NOW, provider="vertex", model="k2")
     tally = Tally(SPAN)
-    assert tally.exchange(record, ExchangeOutcome(NOW, "failed"))[0][1] == ("vertex", "", "k2")
+    assert tally.add(count_exchange(record, ExchangeOutcome(NOW, "failed")))[0][1] == ("vertex", "", "k2")
     answered = ExchangeOutcome(NOW, "complete", provider="openai", model="glm-5", upstream_host="api.z.ai")
-    assert tally.exchange(record, answered)[0][1] == ("openai", "api.z.ai", "glm-5")
+    assert tally.add(count_exchange(record, answered))[0][1] == ("openai", "api.z.ai", "glm-5")
 
 
 def test_names_of_models_are_bounded() -> None:
     """Behind a glob a model is whatever the client says."""
     tally = Tally(SPAN)
     groups = {
-        tally.exchange(ExchangeRecord("id", NOW, provider="p", model=f"m{number}"), ExchangeOutcome(NOW, "complete"))[
-            0
-        ][1]
+        tally.add(count_exchange(ExchangeRecord("id", NOW, provider="p", model=f"m{number}"), COMPLETE))[0][1]
         for number in range(3000)
     }
     assert len(groups) == 2001 and ("p", "", "(other)") in groups
@@ -165,19 +167,19 @@ def test_an_answer_that_gave_up_is_an_early_stop() -> None:
 
 def test_what_was_told_goes_on_counting() -> None:
     tally = Tally(SPAN)
-    told = tally.attempt(ATTEMPT, AttemptOutcome("complete"), CallCounts())[1]
+    told = tally.add(count_attempt(ATTEMPT, AttemptOutcome("complete"), CallCounts()))[1]
     assert told["attempts"] == 1
-    tally.attempt(ATTEMPT, AttemptOutcome("complete"), CallCounts())
+    tally.add(count_attempt(ATTEMPT, AttemptOutcome("complete"), CallCounts()))
     assert told["attempts"] == 2
 
 
 def test_what_began_long_ago_counts_for_the_oldest_span_that_is_kept() -> None:
     tally = Tally(SPAN)
-    assert tally.exchange(RECORD, ExchangeOutcome(NOW, "complete"))[0][0] == TIME
-    tally.exchange(ExchangeRecord("id", NOW + 12 * SPAN), ExchangeOutcome(NOW, "complete"))
-    assert tally.exchange(RECORD, ExchangeOutcome(NOW, "complete"))[1]["requests"] == 2, "still there"
-    tally.exchange(ExchangeRecord("id", NOW + 13 * SPAN), ExchangeOutcome(NOW, "complete"))
-    place, counts = tally.exchange(RECORD, ExchangeOutcome(NOW, "complete"))
+    assert tally.add(count_exchange(RECORD, COMPLETE))[0][0] == TIME
+    tally.add(count_exchange(ExchangeRecord("id", NOW + 12 * SPAN), COMPLETE))
+    assert tally.add(count_exchange(RECORD, COMPLETE))[1]["requests"] == 2, "still there"
+    tally.add(count_exchange(ExchangeRecord("id", NOW + 13 * SPAN), COMPLETE))
+    place, counts = tally.add(count_exchange(RECORD, COMPLETE))
     assert (place[0], counts["requests"]) == (TIME + SPAN, 1), "a row that is gone is not begun anew"
 
 
@@ -186,7 +188,9 @@ def test_names_from_traffic_are_bounded(name: str) -> None:
     tally = Tally(SPAN)
     for number in range(1000):
         tool = str(number) if name == "digits" else f"{name}-{number}"
-        counts = tally.exchange(RECORD, ExchangeOutcome(NOW, "complete", tools=[tool], duration=0.02 * number))[1]
+        counts = tally.add(
+            count_exchange(RECORD, ExchangeOutcome(NOW, "complete", tools=[tool], duration=0.02 * number))
+        )[1]
     assert counts["requests"] == sum(count for key, count in counts.items() if key.startswith("tool:")) == 1000
     assert len(by_kind(counts, "tool")) <= 200
     assert by_kind(counts, "tool")["(other)"] > 800
@@ -197,7 +201,7 @@ def test_names_from_traffic_are_bounded(name: str) -> None:
 def test_percentiles_are_right_to_some_5_percent(durations: list[float], part: float) -> None:
     tally = Tally(SPAN)
     for duration in durations:
-        counts = tally.exchange(RECORD, ExchangeOutcome(NOW, "complete", duration=duration))[1]
+        counts = tally.add(count_exchange(RECORD, ExchangeOutcome(NOW, "complete", duration=duration)))[1]
     exact = sorted(durations)[max(0, math.ceil(part * len(durations) - 1e-9) - 1)]
     assert percentile(counts, "whole", part) == pytest.approx(exact, rel=0.05)
 
