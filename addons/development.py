@@ -77,8 +77,8 @@ class Development:
         for flow in self._busy.values():
             _close_afterwards(flow)
         while ctx.master.addons.get("proxyserver").connections:
-            for client in idle & self._idle():
-                await close_left_over(self._clients[client], 0)
+            for client in [self._clients[id] for id in idle & self._idle()]:  # others leave meanwhile
+                await close_left_over(client, 0)
             idle = self._idle()
             await asyncio.sleep(GRACE if idle else BEAT)
         ctx.master.shutdown()

@@ -76,6 +76,7 @@ class Exchange:
     enforcement: "Enforcement | None" = None  # of tool calls, where the route wants that
     transcripts: "list[Transcript]" = field(default_factory=list)  # of ended attempts that the client has had words of
     secrets: Sequence[bytes] = ()  # of the client and of all attempts, the longest first
+    logged: bool = False  # it has its row
     begun: bool = False  # the client has had bytes of the answer
     first_word: float | None = None  # seconds from the start
     status: int | None = None  # that the client gets

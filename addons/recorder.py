@@ -66,7 +66,8 @@ class Recorder:
     def begin(self, attempt: Attempt, upstream_request: bytes) -> None:
         """An attempt leaves; with the first one the exchange begins."""
         exchange = attempt.exchange
-        if attempt.number == 1:
+        if not exchange.logged:
+            exchange.logged = True
             self._state.store.begin_exchange(partial(exchange_begun, attempt), len(exchange.received))
             self._whole(exchange, 0, "client_request", exchange.received)
             exchange.received = b""
@@ -79,6 +80,7 @@ class Recorder:
         """The proxy has answered a request itself, with an error: an exchange without an attempt."""
         answer = exchange.head
         assert answer is not None
+        exchange.logged = True
         self._state.store.begin_exchange(partial(request_refused, exchange), len(exchange.received))
         self._whole(exchange, 0, "client_request", exchange.received)
         exchange.received = b""

@@ -34,8 +34,9 @@ DIALECT_OF = {
 }
 _ENDPOINTS = r"(chat/completions|messages/count_tokens|messages|responses)"
 _API_PATH = re.compile(rf"/{_ENDPOINTS}/?\Z")
-_BASE_URL_PATH = re.compile(r"(?:/([\w.\-]+))??/v1/(.+?)/?\Z", re.ASCII)
-_PROFILE_PATH = re.compile(rf"/([\w.\-]+)/{_ENDPOINTS[:-1]}|models)/?\Z", re.ASCII)
+# Clients differ in whether their base URL is to end in /v1, and people in what they believe: none and two are taken.
+_BASE_URL_PATH = re.compile(r"(?:/([\w.\-]+))??(?:/v1){1,2}/(.+?)/?\Z", re.ASCII)
+_BARE_PATH = re.compile(rf"(?:/([\w.\-]+))?/{_ENDPOINTS[:-1]}|models)/?\Z", re.ASCII)
 
 
 class Router:
@@ -105,8 +106,8 @@ class Router:
             return
         match = _BASE_URL_PATH.match(path)
         if match is None:
-            match = _PROFILE_PATH.match(path)
-            if match is None or match[1] not in self._state.routes.profiles():
+            match = _BARE_PATH.match(path)
+            if match is None or match[1] not in (None, *self._state.routes.profiles()):
                 return
         exchange.profile, exchange.endpoint = match[1], match[2]
 
@@ -119,7 +120,7 @@ class Router:
         if exchange.id:
             headers["x-kimi-proxy-exchange"] = exchange.id
         exchange.flow.response = exchange.head = http.Response.make(refusal.failure.status, body, headers)
-        if exchange.id and exchange.attempt is None:
+        if exchange.id and not exchange.logged:
             self._recorder.refused(exchange, refusal.failure)
 
     async def _answer_or_route(self, exchange: Exchange) -> None:

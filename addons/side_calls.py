@@ -1,12 +1,15 @@
 """What clients ask an API's host beside models: settings, policies, telemetry. It passes to that host untouched.
 
 Where the host cannot be reached, which is a reason to have this proxy, such calls are answered here at once.
-mitmproxy's 502 is what clients take for a passing fault: Claude Code asks for its settings again and again, and begins
-18 seconds late. 403 is the word of a proxy that lets nothing through. It is not tried again, and says nothing of what
-would be there: after a 404 a program might believe that its file is gone.
+A 502 is what clients take for a passing fault: Claude Code asks for its settings again and again, and begins 18 seconds
+late. 403 is the word of a proxy that lets nothing through. It is not tried again, and says nothing of what would be
+there: after a 404 a program might believe that its file is gone. What belongs to the API itself, as files and batches
+do, is worth another try and gets the 502.
 """
 
+import re
 import time
+from urllib.parse import urlsplit
 
 from mitmproxy import http
 
@@ -17,6 +20,7 @@ from transforms.events import Failure
 from transforms.json_text import write_json
 
 CONNECT_TIMEOUT = 5.0  # seconds; a firewall may drop packets without a word
+_API = re.compile(r"(?:/api)?/v\d\w*/")  # how the paths of APIs begin: /v1/files, /api/v1/key, /v1beta1/projects
 
 
 def is_side_call(exchange: Exchange | None) -> bool:
@@ -38,8 +42,9 @@ def answer_unreached(exchange: Exchange | None, reason: str) -> bool:
     if exchange is None or not is_side_call(exchange) or exchange.departed:
         return False
     request = exchange.flow.request
-    failure = Failure(f"kimi-proxy: {request.pretty_host} cannot be reached: {reason}", "permission_error", 403)
+    kind, status = ("api_error", 502) if _API.match(urlsplit(request.path).path) else ("permission_error", 403)
+    failure = Failure(f"kimi-proxy: {request.pretty_host} cannot be reached: {reason}", kind, status)
     dialect = DIALECTS["anthropic_messages" if "anthropic" in request.pretty_host else "openai_chat"]
     body = write_json(dialect.write_failure(failure)).encode()
-    exchange.flow.response = http.Response.make(403, body, {"content-type": "application/json"})
+    exchange.flow.response = http.Response.make(status, body, {"content-type": "application/json"})
     return True

@@ -73,7 +73,8 @@ def main(arguments: Sequence[str]) -> int:
     if options.log:
         with tempfile.TemporaryDirectory() as folder:
             figures = measure_log(Path(folder), options.log)
-        print(json.dumps(figures, indent=2) if options.json else _table(figures))
+            # Before the folder goes: a million bodies take long to be removed.
+            print(json.dumps(figures, indent=2) if options.json else _table(figures), flush=True)
         return 0
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         upstream = stack.enter_context(_simulator())

@@ -68,11 +68,15 @@ class Generation:
             heard += piece
         return heard.decode().strip() == word
 
-    async def ask(self, word: str, answer: str) -> None:
-        """Returns when it has done so, or has ended."""
+    async def ask(self, word: str, answer: str) -> bool:
+        """Waits until it has done so; False when it has ended instead."""
         with contextlib.suppress(OSError):
             await asyncio.get_running_loop().sock_sendall(self._control, f"{word}\n".encode())
-            await self.says(answer)
+        return await self.says(answer)
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
 
     def terminate(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -127,14 +131,25 @@ class Development:
             names = ", ".join(changes(loaded, seen))
             loaded, began = seen, time.monotonic()
             following = await self._start()
-            if not await following.says("ready"):
+            if not await self._is_ready(following, loaded):
                 self._old.remove(following)
                 say(f"{names}: cannot be loaded, see above; the last good code stays in force")
                 continue
             await current.ask("hand over", "handed over")
-            await following.ask("take over", "taken over")
+            if not await following.ask("take over", "taken over"):
+                say(f"{names}: could not take over, see above; this ends when what is under way has ended")
+                await current.ended
+                return
             current = following
             say(f"{names}: in force after {time.monotonic() - began:.1f} s")
+
+    async def _is_ready(self, generation: Generation, loaded: Snapshot) -> bool:
+        """Whether it could load the code. What hangs while it loads is ended when the code has changed again."""
+        ready = asyncio.create_task(generation.says("ready"))
+        while not (await asyncio.wait({ready}, timeout=INTERVAL))[0]:
+            if snapshot() != loaded:
+                generation.kill()
+        return ready.result()
 
     async def _start(self) -> Generation:
         generation = await Generation.start(self._command)

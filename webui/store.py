@@ -49,6 +49,7 @@ from webui.retention import RowTrimmer
 from webui.rows import Change, RowWriter, storable
 
 LOG_ERROR, UNTOLD = "log_error", "how it ended could not be told"  # of a row whose end raised an error
+_UNTOLD_ATTEMPT = AttemptOutcome("failed", reason=UNTOLD, error_type=LOG_ERROR)
 LINGER = 0.2  # seconds during which a batch collects; about what a crash may cost
 SIGN = 10.0  # seconds between two signs of life; losses are told sooner
 REST = 0.05  # seconds between two steps of deleting, where nothing else is to be done
@@ -159,8 +160,7 @@ class Store(Reader):
         """Completes the row of an exchange."""
         end = partial(ExchangeEnd, exchange_id)
         if callable(outcome):
-            instead = partial(ExchangeOutcome, self._clock(), "failed", error_type=LOG_ERROR, error_message=UNTOLD)
-            self._put(Later(lambda: end(outcome()), size, lambda: end(instead())))
+            self._put(Later(lambda: end(outcome()), size, lambda: end(self._untold_exchange())))
         else:
             self._put(end(outcome))
 
@@ -174,8 +174,7 @@ class Store(Reader):
         """Completes the row of an attempt."""
         end = partial(AttemptEnd, exchange_id, number)
         if callable(outcome):
-            instead = partial(AttemptOutcome, "failed", UNTOLD, LOG_ERROR)
-            self._put(Later(lambda: end(outcome()), size, lambda: end(instead())))
+            self._put(Later(lambda: end(outcome()), size, lambda: end(_UNTOLD_ATTEMPT)))
         else:
             self._put(end(outcome))
 
@@ -253,6 +252,9 @@ class Store(Reader):
                 return
             entry = later.instead()
         self._hand_on(self._entries.changes(self._as_kept(entry)), later.size)
+
+    def _untold_exchange(self) -> ExchangeOutcome:
+        return ExchangeOutcome(self._clock(), "failed", error_type=LOG_ERROR, error_message=UNTOLD)
 
     def _as_kept(self, entry: Entry) -> Entry:
         """The entry without what this mode does not keep."""

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from scripts.doctoring.findings import Finding, Surroundings, place_of, problem, warning
-from scripts.doctoring.variables import check_base_url
+from scripts.doctoring.authority import BUNDLE, CERTIFICATE
+from scripts.doctoring.findings import Finding, Surroundings, is_on, place_of, problem, warning
+from scripts.doctoring.variables import CLOUDS, check_base_url, goes_past
 
 _TRAPS = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "NODE_EXTRA_CA_CERTS")
-_CLOUDS = ("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY")
 
 
 def check_claude(around: Surroundings) -> Iterator[Finding]:
@@ -27,10 +27,16 @@ def check_claude(around: Surroundings) -> Iterator[Finding]:
         yield from _check_env(around, path, env if isinstance(env, dict) else {})
 
 
-def _is_ours(around: Surroundings, name: str, url: str) -> bool:
-    host, port, _ = place_of(url)
-    ours = host in ("127.0.0.1", "localhost", around.proxy[0]) and port == around.proxy[1]
-    return ours and name.lower() in ("http_proxy", "https_proxy")
+def _leads_to_us(around: Surroundings, name: str, value: str) -> bool:
+    """Whether the setting does what scripts/with-proxy does, or no harm to it."""
+    match name.lower():
+        case "no_proxy":
+            return not goes_past(around, value)
+        case "node_extra_ca_certs":
+            return Path(value).expanduser() in (around.confdir / CERTIFICATE, around.confdir / BUNDLE)
+        case _:
+            host, port, _ = place_of(value)
+            return around.are_ours(host, port, around.proxy)
 
 
 def _check_env(around: Surroundings, path: Path, env: dict[str, Any]) -> Iterator[Finding]:
@@ -38,11 +44,11 @@ def _check_env(around: Surroundings, path: Path, env: dict[str, Any]) -> Iterato
     if url := env.get("ANTHROPIC_BASE_URL"):
         for finding in check_base_url(around, "ANTHROPIC_BASE_URL", str(url), remedy.format("it")):
             yield problem(f"{path}: {finding.said}", finding.remedy)
-    for name in _CLOUDS:
-        if str(env.get(name, "0")) not in ("", "0", "false"):
+    for name in CLOUDS:
+        if is_on(env.get(name)):
             yield problem(f"{path} sends Claude Code to another cloud by {name}", remedy.format(name))
     for name in _TRAPS:
-        if name in env and not _is_ours(around, name, str(env[name])):
+        if name in env and not _leads_to_us(around, name, str(env[name])):
             yield problem(
                 f"{path} sets {name}, which counts over what scripts/with-proxy sets",
                 remedy.format(name),

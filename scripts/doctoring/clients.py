@@ -24,8 +24,8 @@ def check_other_clients(around: Surroundings) -> Iterator[Finding]:
         for finding in check_base_url(around, name, url, f"take {name} out of that file"):
             yield Finding(finding.level, f"{path}: {finding.said}", finding.remedy)
     for path in (_codex(around), *_opencode_files(around), around.home / ".qwen/settings.json"):
-        if path.is_file() and not _read(path):
-            yield warning(f"{path} cannot be read, or is empty", "correct it: the client may pass over it")
+        if path.is_file() and _parsed(path) is None:
+            yield warning(f"{path} cannot be read", "correct it: the client may pass over it")
 
 
 def _base_urls(around: Surroundings) -> Iterator[tuple[Path, str, str]]:
@@ -66,14 +66,19 @@ def _opencode_files(around: Surroundings) -> tuple[Path, ...]:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    """The settings in a file of JSON (comments allowed) or TOML; empty where it is not there or cannot be read."""
+    """The settings in a file; none where it is not there or cannot be read."""
+    return _mapping(_parsed(path))
+
+
+def _parsed(path: Path) -> Any:
+    """What is in a file of JSON (comments allowed) or TOML; None where it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".toml":
             return tomllib.loads(text)
-        return _mapping(json.loads(_TRAILING.sub(_kept, _COMMENT.sub(_kept, text))))
+        return json.loads(_TRAILING.sub(_kept, _COMMENT.sub(_kept, text)))
     except (OSError, ValueError):
-        return {}
+        return None
 
 
 def _kept(found: re.Match[str]) -> str:

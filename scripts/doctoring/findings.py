@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from config.settings import Settings
 from scripts.start import api_port, dashboard_target, proxy_port
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
+LOCAL = frozenset({LOOPBACK, "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ def place_of(url: str) -> tuple[str, int | None, str]:
         return "", None, ""
 
 
+def is_on(value: object) -> bool:
+    """Whether a switch in the environment or in a settings file is on."""
+    return str(value or "").lower() not in ("", "0", "false")
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What there is to look at. `environment` is the process's, `variables` the same with the directory's `.env`
@@ -56,10 +62,14 @@ class Surroundings:
     settings: Settings | None = None
     calls: bool = False
 
+    def are_ours(self, host: str, port: int | None, listener: tuple[str, int]) -> bool:
+        """Whether they lead to `proxy`, `api` or `dashboard`, whichever is the `listener`."""
+        return port == listener[1] and host in {*LOCAL, listener[0]}
+
     @property
     def proxy(self) -> tuple[str, int]:
         """Where the proxy listens, or should."""
-        return self.environment.get("KIMI_PROXY_HOST") or HOST, int(proxy_port(self.variables))
+        return self.environment.get("KIMI_PROXY_HOST") or LOOPBACK, int(proxy_port(self.variables))
 
     @property
     def api(self) -> tuple[str, int]:

@@ -15,7 +15,7 @@ from scripts.doctoring.authority import CERTIFICATE
 from scripts.doctoring.findings import Finding, Surroundings, ok, problem, warning
 
 PATIENCE = 5.0  # seconds
-HOST = "api.openai.com"  # one that is always decrypted; nothing is sent there
+DECRYPTED = "api.openai.com"  # one that is always decrypted; nothing is sent there
 ELSEWHERE = "start scripts/run, or say where it is in {}"
 
 
@@ -114,9 +114,9 @@ def _shake_hands(host: str, port: int, trusted: ssl.SSLContext) -> None:
     """As a client that wants to speak to an API; the proxy answers before it asks anybody."""
     tunnel = http.client.HTTPConnection(host, port, timeout=PATIENCE)
     try:
-        tunnel.set_tunnel(HOST, 443)
+        tunnel.set_tunnel(DECRYPTED, 443)
         tunnel.connect()
-        trusted.wrap_socket(tunnel.sock, server_hostname=HOST).close()
+        trusted.wrap_socket(tunnel.sock, server_hostname=DECRYPTED).close()
     finally:
         tunnel.close()
 
@@ -144,7 +144,10 @@ def _name_of(port: int) -> str:
         (["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fc"], "\nc"),
     ):
         if shutil.which(command[0]):
-            said = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False).stdout
+            try:
+                said = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False).stdout
+            except (OSError, subprocess.TimeoutExpired):
+                continue
             if name := said.partition(place)[2].strip('"').partition('"')[0].partition("\n")[0]:
                 return f" ({name})"
     return ""

@@ -13,7 +13,7 @@ from config.checks import SettingsError
 from config.load import load, read_environment
 from config.routes import Routes
 from config.settings import Route
-from scripts.doctoring.findings import HOST, Finding, Surroundings, ok, problem
+from scripts.doctoring.findings import Finding, Surroundings, ok, problem
 from scripts.start import is_configured
 from transforms.profiles import PROFILES
 from transforms.providers import PROVIDERS
@@ -82,7 +82,7 @@ def check_models(around: Surroundings) -> Iterator[Finding]:
     for route in around.settings.routes if around.settings else ():
         name, place = f"{route.provider}/{route.model or route.name}", urlsplit(url_of(route))
         host = place.hostname or ""
-        if (host, place.port) in ((HOST, around.api[1]), ("localhost", around.api[1])):
+        if around.are_ours(host, place.port, around.api):
             yield problem(
                 f"{name} leads to the proxy itself ({place.netloc}), round and round",
                 "give the entry a base_url; the proxy reads OPENAI_BASE_URL and ANTHROPIC_BASE_URL as its providers'",

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from config.addresses import API_HOSTS
-from scripts.doctoring.findings import Finding, Surroundings, place_of, problem, warning
+from scripts.doctoring.findings import LOCAL, Finding, Surroundings, is_on, place_of, problem, warning
 from scripts.doctoring.listeners import answers
 from scripts.doctoring.models import hosts_of
 
-_AUTHORITIES = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "CODEX_CA_CERTIFICATE")
-_CLOUDS = ("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY")
-_LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
+_REPLACING = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # the roots that their clients come with
+_ADDING = ("NODE_EXTRA_CA_CERTS", "CODEX_CA_CERTIFICATE")
+CLOUDS = ("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY")
 _NODE = 22  # the first whose own fetch heeds the proxy variables
 
 
@@ -24,8 +24,8 @@ def check_variables(around: Surroundings) -> Iterator[Finding]:
     for name in ("ANTHROPIC_BASE_URL", "OPENAI_BASE_URL", "OPENAI_API_BASE"):
         if url := around.environment.get(name):
             yield from check_base_url(around, name, url, f"unset {name}")
-    for name in _CLOUDS:
-        if around.environment.get(name) not in (None, "", "0", "false"):
+    for name in CLOUDS:
+        if is_on(around.environment.get(name)):
             yield problem(f"{name} sends Claude Code to that cloud and not to api.anthropic.com", f"unset {name}")
     yield from _check_node(around)
 
@@ -34,17 +34,21 @@ def check_base_url(around: Surroundings, name: str, url: str, otherwise: str) ->
     """A base URL that a client was given in the setting `name`; `otherwise` is how it is taken away."""
     host, port, path = place_of(url)
     place = f"{host}:{port}" if port else host or "no host"
-    ours = host in {*_LOCAL, around.api[0]} and port == around.api[1]
+    ours = around.are_ours(host, port, around.api)
     if not ours and host not in {*API_HOSTS, *hosts_of(around)}:
         yield problem(
             f"{name} leads to {place}, which the proxy does not decrypt",
             f"{otherwise}, or set it to the proxy's base URL ({_base_url(around, name)})",
         )
     elif ours and "ANTHROPIC" in name and path.endswith("/v1"):
-        yield problem(f"{name} ends in /v1, which its clients add themselves", f"set it to {_base_url(around, name)}")
+        yield warning(
+            f"{name} ends in /v1, which its clients add themselves: this proxy takes it, others do not",
+            f"set it to {_base_url(around, name)}",
+        )
     elif ours and "ANTHROPIC" not in name and not path.endswith("/v1"):
-        yield problem(
-            f"{name} does not end in /v1, which its clients do not add", f"set it to {_base_url(around, name)}"
+        yield warning(
+            f"{name} does not end in /v1, which its clients do not add: this proxy takes it, others do not",
+            f"set it to {_base_url(around, name)}",
         )
     if name == "OPENAI_BASE_URL" and (around.home / ".codex").is_dir():
         yield warning(
@@ -72,14 +76,18 @@ def _check_proxies(around: Surroundings) -> Iterator[Finding]:
             if host and port and not answers(host, port):
                 yield problem(f"{name} names {host}:{port}, where nothing listens", f"unset {name}")
                 break
-    kept = re.split(r"[\s,]+", f"{around.environment.get('NO_PROXY', '')},{around.environment.get('no_proxy', '')}")
-    hosts = {*API_HOSTS, *hosts_of(around)} - _LOCAL
-    passed = sorted({word for word in kept if word and any(_covers(word, host) for host in hosts)})
-    if passed:
+    exceptions = f"{around.environment.get('NO_PROXY', '')},{around.environment.get('no_proxy', '')}"
+    if passed := sorted(set(goes_past(around, exceptions))):
         yield problem(
             f"NO_PROXY holds {', '.join(passed)}: clients go past the proxy to the APIs",
             "take it out of NO_PROXY and no_proxy",
         )
+
+
+def goes_past(around: Surroundings, exceptions: str) -> list[str]:
+    """What of a NO_PROXY lets clients go past the proxy to an API."""
+    hosts = {*API_HOSTS, *hosts_of(around)} - LOCAL
+    return [word for word in re.split(r"[\s,]+", exceptions) if any(_covers(word, host) for host in hosts)]
 
 
 def _covers(word: str, host: str) -> bool:
@@ -88,10 +96,14 @@ def _covers(word: str, host: str) -> bool:
 
 
 def _check_authorities(around: Surroundings) -> Iterator[Finding]:
-    for name in _AUTHORITIES:
+    for name in (*_REPLACING, *_ADDING):
         path = around.environment.get(name)
-        if path and not Path(path).expanduser().is_file():
+        if not path or Path(path).expanduser().is_file():
+            continue
+        if name in _REPLACING:
             yield problem(f"{name} names {path}, which is not there: clients trust nobody then", f"unset {name}")
+        else:
+            yield warning(f"{name} names {path}, which is not there: it adds nothing", f"unset {name}")
     if around.environment.get("NODE_TLS_REJECT_UNAUTHORIZED") == "0":
         yield warning(
             "NODE_TLS_REJECT_UNAUTHORIZED=0 has Node programs trust everybody",

@@ -100,10 +100,19 @@ def test_an_unknown_model_is_told_what_there_is(start_proxy: Any, simulator: Any
     assert not simulator.requests
 
 
+@pytest.mark.parametrize("base", ["", "/v1", "/v1/v1"])
+def test_a_base_url_without_v1_or_with_two(client: httpx.Client, simulator: Any, base: str) -> None:
+    for path in ("chat/completions", "messages", "responses", "messages/count_tokens"):
+        body = asking() | {"input": "hello", "max_tokens": 100}
+        assert client.post(f"{base}/{path}", json=body).status_code == 200, path
+    assert len(simulator.requests) == 3
+    assert client.get(f"{base}/models").json()["data"]
+
+
 def test_wrong_methods_and_paths(client: httpx.Client, simulator: Any) -> None:
     answer = client.get(CHAT)
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
-    for path in ("/v1/embeddings", "/v1/fine-tuning/jobs", "/v1/v1/chat/completions", "/moonshot/v1/nothing"):
+    for path in ("/v1/embeddings", "/v1/fine-tuning/jobs", "/v1/v1/v1/chat/completions", "/moonshot/v1/nothing"):
         answer = client.post(path, json=asking())
         assert answer.status_code == 404
         assert path in message_of(answer)

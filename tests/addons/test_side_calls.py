@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
+from scripts.ports import free_port
+
 SETTINGS = "/api/claude_code/settings"
 
 
 @pytest.fixture
 def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture
@@ -75,6 +75,14 @@ def test_the_connection_serves_on(proxy: Any, simulator: Any, closed_port: int) 
     with proxy.client(through=True) as client:
         assert client.get(f"http://127.0.0.1:{closed_port}{SETTINGS}").status_code == 403
         assert client.get(f"{simulator.url}/v1/models").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/files", "/api/v1/key?full=1", "/v1beta1/projects/p"])
+def test_what_belongs_to_the_api_may_be_tried_again(proxy: Any, closed_port: int, path: str) -> None:
+    with proxy.client(through=True) as client:
+        answer = client.get(f"http://127.0.0.1:{closed_port}{path}")
+    assert answer.status_code == 502
+    assert answer.json()["error"]["message"].startswith("kimi-proxy: 127.0.0.1 cannot be reached: ")
 
 
 def test_a_host_that_was_reached_and_breaks_is_a_bad_gateway(proxy: Any) -> None:

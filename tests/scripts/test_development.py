@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,17 +12,24 @@ from scripts import development
 
 # What it starts in mitmproxy's place: does what it is told, as addons/development.py does, and says so.
 CHILD = """
-import os, socket, sys
+import os, signal, socket, sys, time
 control = socket.socket(fileno=int(os.environ["KIMI_PROXY_CONTROL"]))
 source = open("addons/one.py").read()
 compile(source, "one.py", "exec")
+while "hangs" in source:
+    signal.pause()
 control.sendall(b"ready\\n")
 while word := control.recv(100):
     print(source.strip(), word.decode().strip(), flush=True)
-    if word == b"take over\\n":
+    if word == b"take over\\n" and "dies" in source:
+        sys.exit(3)
+    elif word == b"take over\\n":
         control.sendall(b"taken over\\n")
     else:
         control.sendall(b"handed over\\n")
+        while os.path.exists("stream"):
+            time.sleep(0.05)
+        print("the stream has ended", flush=True)
         sys.exit()
 """
 
@@ -54,11 +62,34 @@ def test_what_cannot_be_loaded_takes_nothing_over(tree: Path) -> None:
         ]
         (tree / "addons" / "one.py").write_text("'third'")
         (tree / "addons" / "two.py").touch()
-        assert lines(process, 2) == ["'first' hand over", "'third' take over"]
+        assert lines(process, 3) == ["'first' hand over", "the stream has ended", "'third' take over"]
         (told,) = lines(process, 1)
         assert told.startswith("--dev: addons/one.py, addons/two.py: in force after ")
         process.terminate()
         assert process.wait(10) == 128 + signal.SIGTERM, "as its child's"
+
+
+def test_what_hangs_while_it_loads_is_given_up_when_the_code_changes(tree: Path) -> None:
+    with start(tree) as process:
+        lines(process, 1)
+        (tree / "addons" / "one.py").write_text("'hangs'")
+        time.sleep(1)
+        (tree / "addons" / "one.py").write_text("'mended'")
+        assert lines(process, 1)[0].startswith("--dev: addons/one.py: cannot be loaded")
+        assert lines(process, 3)[2] == "'mended' take over"
+        process.terminate()
+
+
+def test_what_dies_as_it_takes_over_is_told_and_streams_end_by_themselves(tree: Path) -> None:
+    with start(tree) as process:
+        lines(process, 1)
+        (tree / "stream").touch()
+        (tree / "addons" / "one.py").write_text("'dies'")
+        *_, told = lines(process, 3)
+        assert told.startswith("--dev: addons/one.py: could not take over, see above")
+        (tree / "stream").unlink()
+        assert lines(process, 1) == ["the stream has ended"]
+        assert process.wait(10) == 3
 
 
 def test_when_nothing_can_be_loaded_at_the_start_it_ends(tree: Path) -> None:

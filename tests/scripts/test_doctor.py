@@ -213,6 +213,7 @@ VARIABLES = {
     "NO_PROXY": "localhost,.anthropic.com",
     "no_proxy": "*",
     "SSL_CERT_FILE": "/nowhere/roots.pem",
+    "NODE_EXTRA_CA_CERTS": "/nowhere/ours.pem",
     "ANTHROPIC_BASE_URL": "http://127.0.0.1:{api}/v1",
     "OPENAI_BASE_URL": "http://127.0.0.1:{api}",
     "OPENAI_API_BASE": "https://user:a-password@gateway.example/v1",
@@ -223,8 +224,6 @@ ASTRAY = (
     ("HTTPS_PROXY names 127.0.0.1:1, where nothing listens", "unset HTTPS_PROXY"),
     ("NO_PROXY holds *, .anthropic.com", "take it out"),
     ("SSL_CERT_FILE names /nowhere/roots.pem, which is not there", "unset SSL_CERT_FILE"),
-    ("ANTHROPIC_BASE_URL ends in /v1", "set it to http://127.0.0.1:{api}"),
-    ("OPENAI_BASE_URL does not end in /v1", "set it to http://127.0.0.1:{api}/v1"),
     ("OPENAI_API_BASE leads to gateway.example, which the proxy does not decrypt", "unset OPENAI_API_BASE"),
     ("CLAUDE_CODE_USE_VERTEX sends Claude Code to that cloud", "unset CLAUDE_CODE_USE_VERTEX"),
 )
@@ -235,6 +234,10 @@ def test_variables_that_lead_astray(place: Place) -> None:
     found = place.doctor(**{name: value.format(**ports) for name, value in VARIABLES.items()})
     for said, remedy in ASTRAY:
         assert_found(found, said, remedy.format(**ports))
+    # What this proxy puts up with.
+    assert_found(found, "ANTHROPIC_BASE_URL ends in /v1", f"set it to http://127.0.0.1:{ports['api']}", "warning")
+    assert_found(found, "OPENAI_BASE_URL does not end in", f"set it to http://127.0.0.1:{ports['api']}/v1", "warning")
+    assert_found(found, "NODE_EXTRA_CA_CERTS names /nowhere/ours.pem", "unset NODE_EXTRA_CA_CERTS", "warning")
     assert "a-password" not in json.dumps(found)
 
 
@@ -247,7 +250,7 @@ def test_values_that_are_none_cost_no_report(place: Place) -> None:
 # Files of clients, all at once; likewise.
 FILES = {
     ".claude/settings.json": {"env": {"ANTHROPIC_BASE_URL": "https://one.example", "CLAUDE_CODE_USE_BEDROCK": "1"}},
-    ".claude/settings.local.json": {"env": {"HTTPS_PROXY": "http://proxy.example:3128"}},
+    ".claude/settings.local.json": {"env": {"HTTPS_PROXY": "http://proxy.example:3128", "NO_PROXY": ".anthropic.com"}},
     ".codex/config.toml": 'model_provider = "mine"\n[model_providers.mine]\nbase_url = "https://two.example/v1"\n',
     ".config/opencode/opencode.jsonc": """{ // mine
         "provider": { /* two */
@@ -261,6 +264,7 @@ IN_FILES = (
     ("settings.json: ANTHROPIC_BASE_URL leads to one.example", "take it out of `env`"),
     ("settings.json sends Claude Code to another cloud by CLAUDE_CODE_USE_BEDROCK", "take CLAUDE_CODE_USE_BEDROCK out"),
     ("settings.local.json sets HTTPS_PROXY, which counts over", "take HTTPS_PROXY out of `env`"),
+    ("settings.local.json sets NO_PROXY, which counts over", "take NO_PROXY out of `env`"),
     ("config.toml: base_url of the provider mine leads to two.example", "out of that file"),
     ("opencode.jsonc: baseURL of the provider openai leads to three.example", "out of that file"),
     (".env: OPENAI_BASE_URL leads to four.example", "out of that file"),
@@ -278,10 +282,15 @@ def test_settings_files_that_lead_astray(place: Place) -> None:
 
 def test_settings_that_are_meant_so_are_no_problem(place: Place) -> None:
     ours = f"http://127.0.0.1:{place.variables['KIMI_PROXY_PORT']}"
-    write(place.folder / "own" / "settings.json", json.dumps({"env": {"HTTPS_PROXY": ours}}))
+    authority = str(place.home / ".mitmproxy" / "mitmproxy-ca-cert.pem")
+    own = {"HTTPS_PROXY": ours, "NODE_EXTRA_CA_CERTS": authority, "NO_PROXY": "localhost,127.0.0.1"}
+    own |= {"CLAUDE_CODE_USE_BEDROCK": False, "CLAUDE_CODE_USE_VERTEX": "0"}
+    write(place.folder / "own" / "settings.json", json.dumps({"env": own}))
+    write(place.home / ".qwen" / "settings.json", "{}")
     in_config(place, provider_config={"api_key": "my-vllm-key-9f3a77", "base_url": "http://127.0.0.1:1/v1"})
     found = place.doctor(CLAUDE_CONFIG_DIR=str(place.folder / "own"))
     assert [one for one in found if one["level"] == "problem"] == []
+    assert not any(".qwen" in one["said"] for one in found)
 
 
 def test_settings_files_that_cannot_be_read_are_told(place: Place) -> None:
@@ -371,8 +380,8 @@ def test_what_a_person_reads() -> None:
     assert "\x1b[31m PROBLEM\x1b[0m  it is ill" in report(findings, coloured=True)
 
 
-def assert_found(found: list[dict[str, str]], said: str, remedy: str) -> None:
+def assert_found(found: list[dict[str, str]], said: str, remedy: str, level: str = "problem") -> None:
     matching = [one for one in found if said in one["said"]]
     assert matching, found
-    assert matching[0]["level"] == "problem"
+    assert matching[0]["level"] == level
     assert remedy in matching[0]["remedy"]

@@ -97,6 +97,43 @@ def test_without_certutil_it_says_what_to_install(home: Path, tmp_path: Path) ->
     assert "libnss3-tools" in done.stderr
 
 
+def stubs(folder: Path, system: str, **programs: str) -> str:
+    """A PATH on which the system calls itself so, and these programs are scripts; there is little else."""
+    folder.mkdir()
+    for name in ("bash", "mkdir", "id", "env"):
+        (folder / name).symlink_to(shutil.which(name) or "")
+    for name, script in {"uname": f"echo {system}", **programs}.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    return str(folder)
+
+
+def test_what_keeps_one_from_being_taken_away_is_no_reason_to_leave_the_other(home: Path, tmp_path: Path) -> None:
+    (home / ".pki" / "nssdb").mkdir(parents=True)
+    path = stubs(tmp_path / "unknown", "Linux", certutil=f'echo "$@" >>{tmp_path}/told')
+    done = install_ca(home, "--remove", PATH=path)
+    assert done.returncode == 0
+    assert "This machine does not trust it" in done.stdout
+    assert "-D -n kimi-proxy" in (tmp_path / "told").read_text()
+    path = stubs(tmp_path / "broken", "Linux", certutil="exit 1")
+    done = install_ca(home, "--remove", PATH=path)
+    assert done.returncode == 1
+    assert "cannot be read" in done.stderr
+    assert "This machine does not trust it" in done.stdout
+
+
+def test_on_macos_the_keychain_is_all(home: Path, tmp_path: Path) -> None:
+    finds = 'case $1 in find-certificate) exit 44 ;; *) echo "$@" ;; esac'
+    path = stubs(tmp_path / "mac", "Darwin", security=finds, sudo='shift; "$@"', certutil="exit 1")
+    assert "add-trusted-cert" in install_ca(home, "--system", PATH=path).stdout
+    done = install_ca(home, "--browser", PATH=path)
+    assert done.returncode == 1
+    assert "use --system" in done.stderr
+    done = install_ca(home, "--remove", PATH=path)
+    assert done.returncode == 0
+    assert done.stdout.startswith("This machine does not trust it: it is not in /Library/Keychains")
+
+
 @pytest.mark.parametrize("certutil", [path for path in [shutil.which("certutil")] if path])
 def test_browsers(home: Path, certutil: str) -> None:
     assert "it is not in" in install_ca(home, "--remove", "--browser").stdout or not (home / ".pki").exists()
