@@ -93,7 +93,7 @@ class Generation:
         return code if code >= 0 else 128 - code
 
 
-class Development:
+class Supervisor:
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
         self._old: list[Generation] = []  # those that finish what they have begun
@@ -178,4 +178,4 @@ def say(what: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(Development(sys.argv[1:]).run()))
+    sys.exit(asyncio.run(Supervisor(sys.argv[1:]).run()))

@@ -90,6 +90,7 @@ def test_words_beyond_the_limit_are_left_out(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(module, "TEXT_LIMIT", 5)
     transcript = fed(TextDelta("abc"), ReasoningDelta("de"), TextDelta("f"))
     assert (transcript.text, transcript.reasoning, transcript.complete) == ("abc", "de", False)
+    assert transcript.size == 6
 
 
 def test_repairs_are_counted_and_the_first_are_kept() -> None:
