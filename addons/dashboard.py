@@ -34,6 +34,7 @@ class Dashboard:
         self._stopping = False
 
     async def running(self) -> None:
+        self._state.dashboard_ended = False
         settings, address = self._state.settings, self._state.dashboard_address()
         if not address or not ctx.options.server:  # `development.py` listens later, and then starts it
             return
@@ -76,6 +77,7 @@ class Dashboard:
             else:
                 reason = text
         code = await process.wait()
+        self._state.dashboard_ended = True
         if not self._stopping:
             reason = "" if started else reason
             logger.warning(

@@ -30,8 +30,9 @@ class Doorway:
             return
         if not self._state.settings.dashboard_token and not comes_from_here(flow.client_conn):
             _refuse(flow, 403, "the dashboard serves this machine only, unless DASHBOARD_TOKEN is set")
-        elif by_name and not self._state.dashboard_address():
-            _refuse(flow, 404, "the dashboard is switched off (DASHBOARD_ADDRESS is empty)")
+        elif not self._state.dashboard_address():
+            why = "could not start, or has ended" if self._state.dashboard_ended else "is switched off"
+            _refuse(flow, 404, f"the dashboard {why}; the models are under /v1")
         elif by_name:
             place = urlsplit(f"//{self._state.dashboard_address()}")
             host = place.hostname or ""

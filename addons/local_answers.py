@@ -43,9 +43,11 @@ class LocalAnswers:
         names = ", ".join(self._state.routes.names(profile))
         if not isinstance(model, str):
             return RefusalError(400, f"the request names no model; configured are: {names}", "invalid_request_error")
+        profiles = [one for one in sorted(self._state.routes.profiles()) if self._state.routes.group(model, one)]
+        elsewhere = f" (it is under {', '.join(f'/{one}/v1' for one in profiles)})" if profiles else ""
         return RefusalError(
             404,
-            f"the model {model[:200]!r} is not configured; configured are: {names}",
+            f"the model {model[:200]!r} is not configured{elsewhere}; configured are: {names}",
             "invalid_request_error",
             code="model_not_found",
         )

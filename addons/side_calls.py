@@ -15,6 +15,7 @@ from mitmproxy import http
 
 from addons.admission import PROXY_NAME
 from addons.exchange import Exchange
+from addons.router import DIALECT_OF
 from transforms.dialects import DIALECTS
 from transforms.events import Failure
 from transforms.json_text import write_json
@@ -39,12 +40,27 @@ def patience(exchange: Exchange | None) -> float | None:
 
 def answer_unreached(exchange: Exchange | None, reason: str) -> bool:
     """Answers it, where its host was not reached; False where it is not ours to answer."""
-    if exchange is None or not is_side_call(exchange) or exchange.departed:
+    if exchange is None or exchange.departed:
         return False
+    if not is_side_call(exchange):
+        return _answer_unserved(exchange, reason)
     request = exchange.flow.request
     kind, status = ("api_error", 502) if _API.match(urlsplit(request.path).path) else ("permission_error", 403)
     failure = Failure(f"kimi-proxy: {request.pretty_host} cannot be reached: {reason}", kind, status)
     dialect = DIALECTS["anthropic_messages" if "anthropic" in request.pretty_host else "openai_chat"]
     body = write_json(dialect.write_failure(failure)).encode()
     exchange.flow.response = http.Response.make(status, body, {"content-type": "application/json"})
+    return True
+
+
+def _answer_unserved(exchange: Exchange, reason: str) -> bool:
+    """A request for a model that is not configured: it would have gone to its own host."""
+    format = DIALECT_OF.get(exchange.endpoint or "")
+    if format is None or exchange.base_url or exchange.attempt is not None:
+        return False
+    request = exchange.flow.request
+    said = f"kimi-proxy: {request.pretty_host} cannot be reached ({reason}), and the model {exchange.asked[:200]!r} is "
+    failure = Failure(f"{said}not configured here", "api_error", 502)
+    body = write_json(DIALECTS[format].write_failure(failure)).encode()
+    exchange.flow.response = http.Response.make(502, body, {"content-type": "application/json"})
     return True

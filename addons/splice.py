@@ -307,7 +307,7 @@ class SplicedStream(HttpStream):
 
     def handle_protocol_error(self, event: Any) -> layer.CommandGenerator[None]:
         # A request that is streamed on is not complete when there is no connection for it.
-        unsent = self.flow.request.stream and event.code is ErrorCode.CONNECT_FAILED
+        unsent = self.client_state != self.state_done and event.code is ErrorCode.CONNECT_FAILED
         waits = (self._awaits_upstream() or unsent) and not self._client_has_left()
         theirs = isinstance(event, ResponseProtocolError) and waits
         ours = theirs and self.wire.upstream_failed(self.flow, event.message)

@@ -72,6 +72,7 @@ class State:
         self.calibration = Calibration()
         self.memories: dict[tuple[str, str], RouteMemory] = {}  # by route and upstream's model, the latest used last
         self.warnings: list[str] = []  # for the dashboard
+        self.dashboard_ended = False  # it could not start, or is there no more
         self._file: ConfigFile | None = None
         self._watch: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -208,7 +209,9 @@ class State:
         return host in self._hosts or host == PROXY_NAME or host.endswith("-aiplatform.googleapis.com")
 
     def dashboard_address(self) -> str:
-        """HOST:PORT, empty where there is none."""
+        """HOST:PORT, empty where there is none: then somebody else may listen there."""
+        if self.dashboard_ended:
+            return ""
         option: str = ctx.options.kimi_dashboard
         return self.settings.dashboard_address if option == "default" else option
 

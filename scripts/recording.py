@@ -7,7 +7,6 @@ into a tool's arguments, is not found here.
 
 import argparse
 import json
-import os
 import re
 import sys
 from collections.abc import Mapping
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from scripts.start import dashboard_target, read_settings
 
 REMOVED = "REMOVED"
 _NAMES = re.compile(
@@ -35,15 +36,19 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("exchange", metavar="EXCHANGE_ID", help="the response header x-kimi-proxy-exchange")
     parser.add_argument("--attempt", type=int, default=1, metavar="N", help="which attempt (default: the first)")
-    address = os.environ.get("DASHBOARD_ADDRESS") or "127.0.0.1:8082"
+    settings = read_settings(Path.cwd())
+    address = dashboard_target(settings.get("DASHBOARD_ADDRESS", ""))
     parser.add_argument("--dashboard", default=f"http://{address}", metavar="URL", help="default: DASHBOARD_ADDRESS")
-    parser.add_argument("--token", default=os.environ.get("DASHBOARD_TOKEN"), help="default: DASHBOARD_TOKEN")
+    parser.add_argument("--token", default=settings.get("DASHBOARD_TOKEN"), help="default: DASHBOARD_TOKEN")
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
     options = parser.parse_args(arguments)
     headers = {"authorization": f"Bearer {options.token}"} if options.token else {}
     try:
         with httpx.Client(base_url=options.dashboard, headers=headers, trust_env=False) as dashboard:
             case = fetch_case(dashboard, options.exchange, options.attempt)
+    except httpx.HTTPStatusError as error:
+        print(f"record: {options.dashboard}: {_reason(error.response)}", file=sys.stderr)
+        return 1
     except httpx.HTTPError as error:
         print(f"record: {options.dashboard}: {error}", file=sys.stderr)
         return 1
@@ -55,13 +60,21 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def _reason(answer: httpx.Response) -> str:
+    """What the dashboard says of a refusal."""
+    try:
+        return str(answer.json()["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"it answers {answer.status_code}"
+
+
 def fetch_case(dashboard: httpx.Client, exchange: str, attempt: int = 1) -> dict[str, Any]:
     """The exchange as a case. Raises httpx.HTTPError where the dashboard does not answer or knows no such
     exchange."""
     entry = dashboard.get(f"/api/logs/{exchange}").raise_for_status().json()
     blobs = {}
-    for kind in ("client_request", "upstream_response"):
-        answer = dashboard.get(f"/api/logs/{exchange}/blobs/{kind}", params={"attempt": attempt})
+    for kind, number in (("client_request", 0), ("upstream_response", attempt)):
+        answer = dashboard.get(f"/api/logs/{exchange}/blobs/{kind}", params={"attempt": number})
         blobs[kind] = answer.raise_for_status().text
     return corpus_case(exchange, entry, blobs["client_request"], blobs["upstream_response"], attempt)
 

@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import signal
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ _GRACE = 10.0  # seconds for it to end when told to
 
 
 def main(arguments: Sequence[str]) -> int:
-    settings = {**_file_settings(Path.cwd()), **os.environ}
+    settings = read_settings(Path.cwd())
     if "--dev" in arguments and "--web" in arguments:
         print(
             "--dev and --web exclude each other: two mitmwebs cannot have one port",
@@ -34,14 +35,32 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     os.environ.setdefault("PYTHONUNBUFFERED", "1")  # else a log that goes to a file comes at the end
     command = mitmproxy_command(arguments, settings)
+    if not any(is_mode(argument) for argument in arguments) and (problems := taken(settings)):
+        print(*problems, "./scripts/doctor says who listens there.", sep="\n", file=sys.stderr)
+        return 1
     if is_configured(arguments, settings, Path.cwd()):
         os.execv(command[0], command)
     return asyncio.run(play_demo(command, settings))
 
 
-def _file_settings(directory: Path) -> dict[str, str]:
-    """The settings in the directory's .env, if there is one."""
-    return {key: value for key, value in dotenv_values(directory / ".env").items() if value is not None}
+def read_settings(directory: Path) -> dict[str, str]:
+    """The environment, above the settings in the directory's .env, if there is one."""
+    file = {key: value for key, value in dotenv_values(directory / ".env").items() if value is not None}
+    return file | dict(os.environ)
+
+
+def taken(settings: Mapping[str, str]) -> list[str]:
+    """Which of our listeners cannot listen, and what to do."""
+    said = []
+    for name, port in (("KIMI_PROXY_PORT", proxy_port(settings)), ("KIMI_API_PORT", api_port(settings))):
+        try:
+            socket.create_server(("127.0.0.1", int(port))).close()
+        except (ValueError, OverflowError):
+            said.append(f"{name}: {port!r} is no port")
+        except OSError as error:
+            reason = (error.strerror or str(error)).partition(" (while")[0].lower()
+            said.append(f"port {port} cannot be listened at ({reason}): set {name} to another")
+    return said
 
 
 def mitmproxy_command(arguments: Sequence[str], settings: Mapping[str, str]) -> list[str]:
@@ -127,8 +146,8 @@ def demo_message(command: Sequence[str], settings: Mapping[str, str]) -> str:
     lines = [
         f"There is no model-config.yaml in {Path.cwd()}, so this is the demo:",
         "a simulated vendor plays kimi-k2-thinking and leaks its tool calls as text. It needs no key, and",
-        "nothing leaves this machine. Try in another terminal: a tool call, the same one streamed, and as an",
-        "unmodified client of api.openai.com through the proxy.",
+        "what it is asked does not leave this machine. Try in another terminal: a tool call, the same one",
+        "streamed, and as an unmodified client of api.openai.com through the proxy.",
         "",
         *(f"  {shlex.join(words)}\n" for words in commands),
     ]

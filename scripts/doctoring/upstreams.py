@@ -50,7 +50,8 @@ async def _call_all(routes: list[Route], around: Surroundings) -> list[Finding]:
 
 async def _call(route: Route, client: httpx.AsyncClient, credentials: Credentials) -> list[Finding]:
     provider, url = PROVIDERS[route.provider], url_of(route)
-    name = f"{route.provider}/{route.model}"
+    served = f"{route.provider}/{route.model or route.name}"
+    name = served if route.name == route.model else f"{route.name} ({served})"
     try:
         key = await credentials.key(route, provider)
     except CredentialError as error:
@@ -64,7 +65,11 @@ async def _call(route: Route, client: httpx.AsyncClient, credentials: Credential
         answer = await client.post(url, json=body, headers=headers)
     except httpx.HTTPError as error:
         what = "does not answer in time" if isinstance(error, httpx.TimeoutException) else "cannot be reached"
-        return [problem(f"{name}: {httpx.URL(url).host} {what}", "look at `base_url`, and at this machine's network")]
+        return [
+            problem(
+                f"{name}: {httpx.URL(url).netloc.decode()} {what}", "look at `base_url`, and at this machine's network"
+            )
+        ]
     found = [_judge(name, url, answer.status_code)]
     if off := _clock_error(answer.headers.get("date", "")):
         found.append(

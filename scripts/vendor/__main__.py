@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 
@@ -24,7 +25,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--list", action="store_true", help="show what can be asked for, and stop")
     options = parser.parse_args(arguments)
     if options.list:
-        print(listing())
+        try:
+            print(listing(), flush=True)
+        except BrokenPipeError:  # `| head`; else Python would try again at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     if bool(options.tls_cert) != bool(options.tls_key):
         parser.error("--tls-cert and --tls-key need each other")

@@ -55,6 +55,7 @@ def test_a_host_that_refuses_is_told_in_words_that_end_the_attempts(
             answer = client.request("POST" if content else "GET", url, content=content)
             assert answer.status_code == 403
     assert answer.json()["error"]["type"] == "permission_error"
+    assert "crashed" not in proxy.log()
     assert answer.json()["error"]["message"].startswith("kimi-proxy: 127.0.0.1 cannot be reached: ")
 
 
@@ -105,4 +106,8 @@ def test_a_request_for_a_model_is_a_bad_gateway(start_proxy: Any, simulator: Any
     proxy = start_proxy([{"name": "kimi-k2", "provider": "openai", "provider_config": options}])
     with proxy.client(through=True) as client:
         url = f"http://127.0.0.1:{closed_port}/v1/messages"
-        assert client.post(url, json={"model": "claude-opus-5-5", "messages": []}).status_code == 502
+        answer = client.post(url, json={"model": "claude-opus-5-5", "messages": []})
+    assert answer.status_code == 502
+    assert answer.json()["type"] == "error"
+    assert "cannot be reached" in answer.json()["error"]["message"]
+    assert "the model 'claude-opus-5-5' is not configured here" in answer.json()["error"]["message"]

@@ -5,9 +5,12 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, ClassVar
 
+import httpx
 import pytest
 
-from scripts.recording import corpus_case, main, without_credentials
+from scripts.recording import corpus_case, fetch_case, main, without_credentials
+from tests.webui.filled_log import HOSTILE, fill, locations_in
+from webui.app import create_app
 
 KEY = "sk-proj-0123456789abcdefghij"
 REQUEST = {"model": "kimi-k2-thinking", "messages": [{"role": "user", "content": f"My key is {KEY}."}], "user_id": "u1"}
@@ -20,7 +23,7 @@ class Dashboard(BaseHTTPRequestHandler):
     asked: ClassVar[list[tuple[str, str | None]]] = []
     answers: ClassVar[dict[str, str]] = {
         "/api/logs/x1": json.dumps({"id": "x1", "attempts": [{"status": 503}, {"status": 200}]}),
-        "/api/logs/x1/blobs/client_request?attempt=2": json.dumps(REQUEST),
+        "/api/logs/x1/blobs/client_request?attempt=0": json.dumps(REQUEST),
         "/api/logs/x1/blobs/upstream_response?attempt=2": STREAM,
     }
 
@@ -60,6 +63,15 @@ def test_an_exchange_becomes_a_case(dashboard: str, tmp_path: Path, capsys: pyte
     assert {token for _, token in Dashboard.asked} == {"Bearer secret"}
     assert main([*arguments, "--output", str(tmp_path / "case.json")]) == 0
     assert json.loads((tmp_path / "case.json").read_text()) == case
+
+
+def test_what_a_real_dashboard_has_becomes_a_case(tmp_path: Path) -> None:
+    locations = locations_in(tmp_path)
+    one = fill(locations)[2]
+    with httpx.Client(transport=httpx.WSGITransport(app=create_app(locations)), base_url="http://127.0.0.1") as client:
+        case = fetch_case(client, one, 2)
+    assert case["upstream"]["body_text"] == "answer 2"
+    assert case["client_request"].startswith(HOSTILE)
 
 
 def test_an_unknown_exchange_is_told(dashboard: str, capsys: pytest.CaptureFixture[str]) -> None:
