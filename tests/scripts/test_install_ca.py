@@ -81,6 +81,12 @@ def test_without_an_authority_it_says_how_to_get_one(tmp_path: Path) -> None:
         assert "scripts/run" in done.stderr
 
 
+def test_help(home: Path) -> None:
+    done = install_ca(home, "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: scripts/install-ca")
+
+
 def test_an_option_that_it_does_not_know(home: Path) -> None:
     done = install_ca(home, "--everywhere")
     assert done.returncode == 1

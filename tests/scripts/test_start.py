@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from scripts import start
+from scripts.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MODES = ["regular@127.0.0.1:8080", "reverse:http://127.0.0.1:8082@127.0.0.1:8000"]
@@ -115,10 +116,28 @@ def test_without_one_it_plays_the_demo(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(start, "play_demo", play_demo)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("KIMI_PROXY_PORT", "1234")
+    monkeypatch.setenv("KIMI_PROXY_PORT", str(free_port()))
+    monkeypatch.setenv("KIMI_API_PORT", str(free_port()))
     for name in ("MODEL_CONFIG", "MODEL_CONFIG_PATH"):
         monkeypatch.delenv(name, raising=False)
     assert start.main([]) == 5
+
+
+def test_ports_where_it_cannot_listen_are_named_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        monkeypatch.setenv("KIMI_PROXY_PORT", str(port))
+        monkeypatch.setenv("KIMI_API_PORT", "eighty")
+        assert start.main([]) == 1
+    told = capsys.readouterr()
+    assert told.err.splitlines()[:2] == [
+        f"port {port} cannot be listened at (address already in use): set KIMI_PROXY_PORT to another",
+        "KIMI_API_PORT: 'eighty' is no port",
+    ]
+    assert told.out == ""
 
 
 def commands(text: str) -> list[list[str]]:

@@ -164,6 +164,23 @@ def test_a_missing_authority(environment: dict[str, str], tmp_path: Path) -> Non
     assert str(tmp_path / "mitmproxy-ca-cert.pem") in result.stderr
 
 
+@pytest.mark.parametrize("line", ["KIMI_PROXY_PORT={}", 'export KIMI_PROXY_PORT = "{}" # mine', "KIMI_PROXY_PORT='{}'"])
+def test_the_directory_s_file_says_where_the_proxy_is(
+    environment: dict[str, str], proxy: int, tmp_path: Path, line: str
+) -> None:
+    del environment["KIMI_PROXY_PORT"]
+    (tmp_path / ".env").write_text(f"KIMI_PROXY_PORT=1\n{line.format(proxy)}\nOTHER=2\n")
+    command = [COMMAND, "printenv", "HTTPS_PROXY"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, text=True, capture_output=True, timeout=30)
+    assert done.stdout == f"http://127.0.0.1:{proxy}\n", done.stderr
+
+
+def test_help_is_no_command(environment: dict[str, str]) -> None:
+    result = with_proxy(environment, "--help")
+    assert result.returncode == 0
+    assert result.stdout.startswith("usage: scripts/with-proxy COMMAND")
+
+
 def test_without_a_command(environment: dict[str, str]) -> None:
     result = with_proxy(environment)
     assert result.returncode == 125

@@ -28,6 +28,19 @@ def test_it_says_where_it_listens_and_ends_when_told_to(number: signal.Signals) 
         assert process.wait(timeout=10) == 0
 
 
+def test_a_reader_of_the_list_that_has_enough_is_no_error() -> None:
+    command = f"{sys.executable} -m scripts.vendor --list | head -1"
+    done = subprocess.run(["bash", "-c", command], cwd=CHECKOUT, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("What is said:\n", "")
+
+
+def test_a_link_to_the_script_does_as_well(tmp_path: Path) -> None:
+    link = tmp_path / "vendor"
+    link.symlink_to(CHECKOUT / "scripts" / "simulator")
+    done = subprocess.run([link, "--list"], capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("What is said:\n"), done.stderr
+
+
 def test_everything_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list"]) == 0
     listed = capsys.readouterr().out
