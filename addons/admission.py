@@ -15,7 +15,9 @@ from mitmproxy.proxy.mode_specs import LocalMode, ReverseMode
 
 from addons.exchange import Exchange
 from config.schema import Secret
+from transforms.dialects import DIALECTS
 from transforms.events import Failure
+from transforms.json_text import write_json
 
 PROXY_NAME = "kimi.proxy"  # where clients that have the proxy set find its dashboard
 _LOCAL_NAMES = frozenset({"localhost", PROXY_NAME})
@@ -37,6 +39,12 @@ class RefusalError(Exception):
         super().__init__(message)
         self.failure = Failure(message, type, status, code, extra)
         self.headers = headers or {}
+
+
+def error_response(format: str, failure: Failure, headers: Mapping[str, str] | None = None) -> http.Response:
+    """A failure as an answer in a client's format, a key of DIALECTS."""
+    body = write_json(DIALECTS[format].write_failure(failure)).encode()
+    return http.Response.make(failure.status, body, {"content-type": "application/json", **(headers or {})})
 
 
 def admit(exchange: Exchange, key: Secret | None) -> None:

@@ -10,7 +10,7 @@ from mitmproxy import http, tls
 from mitmproxy.net.http import url
 from mitmproxy.proxy.mode_specs import ReverseMode
 
-from addons.admission import RefusalError, admit, is_base_url
+from addons.admission import RefusalError, admit, error_response, is_base_url
 from addons.credentials import CredentialError
 from addons.exchange import Attempt, Exchange, hide_credentials
 from addons.failover import Failover
@@ -19,8 +19,7 @@ from addons.outgoing import leads_to, secrets_in, wire_headers
 from addons.recorder import Recorder
 from addons.state import State
 from transforms.conversation_key import conversation_key
-from transforms.dialects import DIALECTS
-from transforms.json_text import read_json, write_json
+from transforms.json_text import read_json
 from transforms.providers import PROVIDERS
 
 logger = logging.getLogger(__name__)
@@ -115,11 +114,10 @@ class Router:
         known = DIALECT_OF.get(exchange.endpoint or "")
         if known is None and "anthropic-version" in exchange.flow.request.headers:
             known = "anthropic_messages"
-        body = write_json(DIALECTS[known or "openai_chat"].write_failure(refusal.failure)).encode()
-        headers = {"content-type": "application/json", **refusal.headers}
+        headers = dict(refusal.headers)
         if exchange.id:
             headers["x-kimi-proxy-exchange"] = exchange.id
-        exchange.flow.response = exchange.head = http.Response.make(refusal.failure.status, body, headers)
+        exchange.flow.response = exchange.head = error_response(known or "openai_chat", refusal.failure, headers)
         if exchange.id and not exchange.logged:
             self._recorder.refused(exchange, refusal.failure)
 

@@ -1,4 +1,5 @@
-"""What clients ask an API's host beside models: settings, policies, telemetry. It passes to that host untouched.
+"""What clients ask an API's host beside models: settings, policies, telemetry. It passes to that host untouched, as do
+requests for models that are not configured.
 
 Where the host cannot be reached, which is a reason to have this proxy, such calls are answered here at once.
 A 502 is what clients take for a passing fault: Claude Code asks for its settings again and again, and begins 18 seconds
@@ -11,14 +12,10 @@ import re
 import time
 from urllib.parse import urlsplit
 
-from mitmproxy import http
-
-from addons.admission import PROXY_NAME
+from addons.admission import PROXY_NAME, error_response
 from addons.exchange import Exchange
 from addons.router import DIALECT_OF
-from transforms.dialects import DIALECTS
 from transforms.events import Failure
-from transforms.json_text import write_json
 
 CONNECT_TIMEOUT = 5.0  # seconds; a firewall may drop packets without a word
 _API = re.compile(r"(?:/api)?/v\d\w*/")  # how the paths of APIs begin: /v1/files, /api/v1/key, /v1beta1/projects
@@ -39,28 +36,20 @@ def patience(exchange: Exchange | None) -> float | None:
 
 
 def answer_unreached(exchange: Exchange | None, reason: str) -> bool:
-    """Answers it, where its host was not reached; False where it is not ours to answer."""
-    if exchange is None or exchange.departed:
-        return False
-    if not is_side_call(exchange):
-        return _answer_unserved(exchange, reason)
-    request = exchange.flow.request
-    kind, status = ("api_error", 502) if _API.match(urlsplit(request.path).path) else ("permission_error", 403)
-    failure = Failure(f"kimi-proxy: {request.pretty_host} cannot be reached: {reason}", kind, status)
-    dialect = DIALECTS["anthropic_messages" if "anthropic" in request.pretty_host else "openai_chat"]
-    body = write_json(dialect.write_failure(failure)).encode()
-    exchange.flow.response = http.Response.make(status, body, {"content-type": "application/json"})
-    return True
-
-
-def _answer_unserved(exchange: Exchange, reason: str) -> bool:
-    """A request for a model that is not configured: it would have gone to its own host."""
-    format = DIALECT_OF.get(exchange.endpoint or "")
-    if format is None or exchange.base_url or exchange.attempt is not None:
+    """Answers what its own host would have, where that was not reached; False where it is not ours to answer."""
+    if exchange is None or exchange.base_url or exchange.departed:
         return False
     request = exchange.flow.request
-    said = f"kimi-proxy: {request.pretty_host} cannot be reached ({reason}), and the model {exchange.asked[:200]!r} is "
-    failure = Failure(f"{said}not configured here", "api_error", 502)
-    body = write_json(DIALECTS[format].write_failure(failure)).encode()
-    exchange.flow.response = http.Response.make(502, body, {"content-type": "application/json"})
+    said = f"kimi-proxy: {request.pretty_host} cannot be reached: {reason}"
+    kind, status = "api_error", 502
+    if is_side_call(exchange):
+        format = "anthropic_messages" if "anthropic" in request.pretty_host else "openai_chat"
+        if not _API.match(urlsplit(request.path).path):
+            kind, status = "permission_error", 403
+    elif exchange.endpoint in DIALECT_OF:
+        format = DIALECT_OF[exchange.endpoint]
+        said += f"; and the model {exchange.asked[:200]!r} is not configured here"
+    else:
+        return False
+    exchange.flow.response = error_response(format, Failure(said, kind, status))
     return True

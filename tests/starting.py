@@ -1,4 +1,4 @@
-"""A proxy that is started as users start it, by a program that outlives its start."""
+"""For tests that need a proxy as users start it, by `scripts/run` or what stands behind it."""
 
 import contextlib
 import signal

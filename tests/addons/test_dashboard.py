@@ -110,6 +110,7 @@ def test_an_address_in_use(start_proxy: Callable[..., Any], until: Callable[...,
     assert not children(proxy.process.pid)
     with proxy.client() as client:
         assert client.post(CHAT, json=BODY).status_code == 200
+        assert client.get("/").status_code == 404
 
 
 def test_without_a_dashboard(start_proxy: Callable[..., Any]) -> None:

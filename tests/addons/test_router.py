@@ -74,6 +74,7 @@ def test_names_globs_and_profiles(start_proxy: Any, simulator: Any) -> None:
     assert client.post("/fast/chat/completions", json=asking("only-fast")).status_code == 200
     missing = client.post(CHAT, json=asking("only-fast"))
     assert missing.status_code == 404
+    assert "is not configured (it is under /fast/v1)" in message_of(missing)
     names = [model["id"] for model in client.get("/v1/models").json()["data"]]
     assert names == ["kimi", "claude-*", "kimi-*"]
     names = [model["id"] for model in client.get("/fast/v1/models/").json()["data"]]
